@@ -1,0 +1,30 @@
+//! Placeholder until the tool lands.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{Context, InputSpec, Report, Tool, ToolError};
+
+/// The tool.
+pub struct Query;
+
+/// Its parameters.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {}
+
+impl Tool for Query {
+    type Params = Params;
+    type Details = ();
+    const NAME: &'static str = "data_query";
+    const TITLE: &'static str = "data_query";
+    const DESCRIPTION: &'static str = "data_query";
+
+    fn inputs(&self, _: &Params) -> Result<Vec<InputSpec>, ToolError> {
+        Ok(Vec::new())
+    }
+
+    fn run(&self, _: Params, _: &mut Context) -> Result<Report, ToolError> {
+        Ok(Report::default())
+    }
+}
