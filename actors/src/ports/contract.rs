@@ -1,0 +1,1 @@
+//! The behaviour suites: every implementation of a port passes the same one.
