@@ -1,4 +1,41 @@
 //! The life of a job: accepted, queued, run, kept, handed back.
+//!
+//! Actors on actix hold what changes; `compute` alone computes; the [`ports`] are all they know of the world. Nothing here
+//! knows HTTP, MCP, Azure, files' places or the environment.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | what is shared and built once | [`core`] |
+//! | how a call becomes a job | [`submit`] |
+//! | the actors | [`supervisor`], [`session`], [`dispatcher`], [`job`] |
+//! | the door to the processors | [`compute`] |
+//! | what a job is and how it may change | [`model`], [`lifecycle`] |
+//! | what is in motion and who watches | [`board`] |
+//! | where things lie in the store | [`layout`], [`records`], [`workspace`], [`keys`] |
 
+pub mod board;
+pub mod compute;
+pub mod core;
+pub mod dispatcher;
+pub mod error;
+pub mod job;
+pub mod keys;
+pub mod layout;
+pub mod lifecycle;
 pub mod model;
 pub mod ports;
+pub mod records;
+pub mod retry;
+pub mod session;
+pub mod submit;
+pub mod supervisor;
+pub mod workspace;
+
+pub use crate::core::{Core, CoreConfig};
+pub use board::{Board, Watch};
+pub use compute::Compute;
+pub use error::CoreError;
+pub use session::{CancelOwnJob, FollowJob, LeaveJob, Note, Session, SubmitJob};
+pub use submit::{Call, Submitted};
+pub use supervisor::{Drain, OpenSession, Recover, Supervisor, Sweep};
+pub use workspace::{FoundFile, Workspace};

@@ -1,0 +1,117 @@
+//! The one door to the processors (I6): nothing heavy runs anywhere else.
+//!
+//! There are as many slots as jobs may run at once, and each slot is a rayon pool of its own in which one job at a time
+//! runs. A rayon worker that waits (for a parallel part of its job, or for Polars' own pool) looks for other work meanwhile;
+//! in a pool that holds nothing but its own job it cannot pick up a stranger's and keep its own waiting below it on the same
+//! stack. Idle slots cost their threads' stacks and no time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// The slots. Clones share them.
+#[derive(Clone)]
+pub struct Compute {
+    room: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Arc<ThreadPool>>>>,
+    slots: usize,
+}
+
+/// The right to run one job. Room is given back when it is dropped, or when the job that was run with it ends.
+pub struct Slot {
+    pool: Arc<ThreadPool>,
+    idle: Arc<Mutex<Vec<Arc<ThreadPool>>>>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// The job panicked; the slot lives on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("panicked: {0}")]
+pub struct Panicked(pub String);
+
+impl Compute {
+    /// `slots` slots of `threads` threads each.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn new(slots: usize, threads: usize) -> Result<Self, ThreadPoolBuildError> {
+        let pool = |slot| ThreadPoolBuilder::new().num_threads(threads).thread_name(move |thread| name(slot, thread));
+        let idle = (0..slots).map(|slot| pool(slot).build().map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { room: Arc::new(Semaphore::new(slots)), idle: Arc::new(Mutex::new(idle)), slots })
+    }
+
+    /// How many jobs can run at once.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// How many slots are free now.
+    pub fn free(&self) -> usize {
+        self.room.available_permits()
+    }
+
+    /// Waits for a free slot, in turn.
+    pub async fn slot(&self) -> Slot {
+        let room = Arc::clone(&self.room).acquire_owned().await.expect("the semaphore is never closed");
+        let pool = self.idle.lock().pop().expect("there is a pool for every permit");
+        Slot { pool, idle: Arc::clone(&self.idle), _room: room }
+    }
+}
+
+impl Slot {
+    /// Runs `work` in this slot's pool and gives the slot back. What is awaited ends with it; a panic becomes a value.
+    pub fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, Panicked>> + Send + 'static {
+        let (done, outcome) = oneshot::channel();
+        let pool = Arc::clone(&self.pool);
+        pool.spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked(said(&*panic)));
+            drop(self);
+            // Whoever waited may have gone: then nobody needs the result.
+            let _ = done.send(result);
+        });
+        async move { outcome.await.unwrap_or_else(|_| Err(Panicked("the pool thread ended".to_owned()))) }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.idle.lock().push(Arc::clone(&self.pool));
+    }
+}
+
+fn name(slot: usize, thread: usize) -> String {
+    format!("compute-{slot}-{thread}")
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_value_and_the_slot_lives_on() {
+        let compute = Compute::new(1, 1).expect("threads");
+        let outcome = compute.slot().await.run(|| panic!("no {}", "good")).await;
+        assert_eq!(outcome, Err::<(), _>(Panicked("no good".to_owned())));
+        assert_eq!(compute.slot().await.run(|| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_job_never_runs_on_the_stack_of_another() {
+        let compute = Compute::new(2, 2).expect("threads");
+        let (first, second) = (compute.slot().await, compute.slot().await);
+        let nested = |slot: Slot| slot.run(|| rayon::join(rayon::current_num_threads, rayon::current_num_threads));
+        assert_eq!(tokio::join!(nested(first), nested(second)), (Ok((2, 2)), Ok((2, 2))));
+        assert_eq!(compute.free(), 2);
+    }
+}

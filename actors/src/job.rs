@@ -1,0 +1,233 @@
+//! One running attempt of one job.
+//!
+//! Started by the `Dispatcher` with a lease in hand; ends itself when the record is terminal, given back, or the lease is
+//! lost. It is the only writer of the job's record while the lease holds (I3), and never computes: `compute` does (I6).
+//!
+//! prepare (inputs to local disk) → compute → keep (artifacts to the store) → the last swap of the record.
+
+mod run;
+mod save;
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use parking_lot::Mutex;
+use tempfile::TempDir;
+use tools::{Cancel, Outcome, Progress, ProgressSink, ToolError, ToolErrorKind};
+
+use crate::compute::{Panicked, Slot};
+use crate::core::Core;
+use crate::lifecycle::{self, Step};
+use crate::model::{Artifact, Cause, JobError, JobOutcome, JobRecord};
+use crate::ports::{Etag, Receipt};
+use crate::records::Versioned;
+
+/// Why an attempt is to end before its tool does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// Somebody cancelled the job.
+    Cancel,
+    /// It takes too long.
+    Deadline,
+    /// This replica is shutting down.
+    HandBack,
+    /// Another replica may have the job by now: nothing may be written any more.
+    LeaseLost,
+}
+
+/// One running attempt. See the module.
+pub struct Job {
+    core: Core,
+    /// What is being run; owned here, written back at every change.
+    record: JobRecord,
+    /// The version of the record in the store.
+    etag: Etag,
+    /// Our hold on the queue's message; given up when the job ends.
+    receipt: Receipt,
+    /// The room to compute in; taken by the tool's run.
+    slot: Option<Slot>,
+    /// Heard by the tool.
+    cancel: Cancel,
+    stop: Option<Stop>,
+    /// The latest progress that the tool reported and this actor has not seen.
+    reported: Arc<Mutex<Option<Progress>>>,
+    saving: save::Saving,
+}
+
+impl Job {
+    /// Runs the claimed job `claimed` in `slot`.
+    pub fn new(core: Core, claimed: Versioned, receipt: Receipt, slot: Slot) -> Self {
+        Self {
+            core,
+            record: claimed.record,
+            etag: claimed.etag,
+            receipt,
+            slot: Some(slot),
+            cancel: Cancel::default(),
+            stop: None,
+            reported: Arc::default(),
+            saving: save::Saving::default(),
+        }
+    }
+
+    fn prepare(&mut self, ctx: &mut Context<Self>) {
+        let prepared = run::prepare(self.core.clone(), self.record.clone());
+        ctx.spawn(prepared.into_actor(self).map(|prepared, job, ctx| match prepared {
+            Ok(ready) => job.compute(ready, ctx),
+            Err(run::Unprepared::Cancelled) => job.end_stopped(Stop::Cancel, ctx),
+            Err(run::Unprepared::Failed(error)) => job.end(JobOutcome::Failed(error), ctx),
+        }));
+    }
+
+    fn compute(&mut self, ready: run::Ready, ctx: &mut Context<Self>) {
+        if let Some(stop) = self.stop {
+            return self.end_stopped(stop, ctx);
+        }
+        let slot = self.slot.take().expect("an attempt computes once");
+        let folder = Arc::clone(&ready.folder);
+        let computed = run::compute(&self.core, slot, &self.record, ready, self.sink(ctx), self.cancel.clone());
+        ctx.spawn(computed.into_actor(self).map(move |result, job, ctx| job.computed(result, folder, ctx)));
+    }
+
+    /// Progress from the tool's threads: only the latest waits, so that a talkative tool fills no mailbox.
+    fn sink(&self, ctx: &Context<Self>) -> ProgressSink {
+        let (reported, job) = (Arc::clone(&self.reported), ctx.address());
+        Arc::new(move |progress| {
+            if reported.lock().replace(progress).is_none() {
+                job.do_send(ReportProgress);
+            }
+        })
+    }
+
+    fn computed(
+        &mut self,
+        result: Result<Result<Outcome, ToolError>, Panicked>,
+        folder: Arc<TempDir>,
+        ctx: &mut Context<Self>,
+    ) {
+        match result {
+            Ok(Ok(outcome)) => self.keep(outcome, folder, ctx),
+            Ok(Err(error)) if error.kind == ToolErrorKind::Cancelled => {
+                self.end_stopped(self.stop.unwrap_or(Stop::Cancel), ctx);
+            }
+            Ok(Err(error)) => self.end(JobOutcome::Failed(error.into()), ctx),
+            Err(Panicked(said)) => {
+                tracing::error!(job = %self.record.id, tool = %self.record.tool, %said, "tool panicked");
+                let message = format!("{} broke on this input; the server's log has the details", self.record.tool);
+                let error = JobError { cause: Cause::Panic, kind: ToolErrorKind::Internal, message };
+                self.end(JobOutcome::Failed(error), ctx);
+            }
+        }
+    }
+
+    fn keep(&mut self, outcome: Outcome, folder: Arc<TempDir>, ctx: &mut Context<Self>) {
+        let kept = run::keep(self.core.clone(), self.record.clone(), outcome.artifacts);
+        ctx.spawn(kept.into_actor(self).map(move |kept: Result<Vec<Artifact>, JobError>, job, ctx| {
+            drop(folder);
+            match kept {
+                Ok(artifacts) => job.end(JobOutcome::Succeeded { report: outcome.report, artifacts }, ctx),
+                Err(error) => job.end(JobOutcome::Failed(error), ctx),
+            }
+        }));
+    }
+
+    fn end_stopped(&mut self, stop: Stop, ctx: &mut Context<Self>) {
+        match stop {
+            Stop::Cancel => self.end(JobOutcome::Cancelled, ctx),
+            Stop::Deadline => {
+                let limit = self.core.config.deadline.as_secs();
+                let message = format!("stopped after {limit} seconds, the limit for one job; ask for less at once");
+                let error = JobError { cause: Cause::Deadline, kind: ToolErrorKind::TooLarge, message };
+                self.end(JobOutcome::Failed(error), ctx);
+            }
+            Stop::HandBack => self.step(Step::Return, ctx),
+            Stop::LeaseLost => self.leave(ctx),
+        }
+    }
+
+    fn end(&mut self, outcome: JobOutcome, ctx: &mut Context<Self>) {
+        self.step(Step::Finish(outcome), ctx);
+    }
+
+    fn step(&mut self, step: Step, ctx: &mut Context<Self>) {
+        if self.stop == Some(Stop::LeaseLost) {
+            return self.leave(ctx);
+        }
+        match lifecycle::apply(&mut self.record, step, self.core.ports.clock.now()) {
+            Ok(()) => self.save(ctx),
+            Err(refused) => tracing::debug!(job = %self.record.id, %refused, "step came too late"),
+        }
+    }
+
+    fn stop_for(&mut self, stop: Stop) {
+        self.stop.get_or_insert(stop);
+        self.cancel.cancel();
+    }
+
+    /// Ends without a word in the store: the lease is gone, or what there was to write is written.
+    fn leave(&mut self, ctx: &mut Context<Self>) {
+        self.core.board.set_runner(&self.record.id, None);
+        ctx.stop();
+    }
+}
+
+impl Actor for Job {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        tracing::info!(job = %self.record.id, tool = %self.record.tool, principal = %self.record.owner,
+            attempt = self.record.attempt, "job started");
+        self.core.board.post(&self.record);
+        self.core.board.set_runner(&self.record.id, Some(ctx.address()));
+        self.prepare(ctx);
+        self.keep_lease(ctx);
+        let deadline = Arc::clone(&self.core.ports.clock);
+        let after = self.core.config.deadline;
+        let passed = async move { deadline.sleep(after).await };
+        ctx.spawn(passed.into_actor(self).map(|(), job, _| job.stop_for(Stop::Deadline)));
+    }
+}
+
+/// The tool said how far it is; the number itself waits in `reported`.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct ReportProgress;
+
+impl Handler<ReportProgress> for Job {
+    type Result = ();
+
+    fn handle(&mut self, _: ReportProgress, ctx: &mut Context<Self>) {
+        let Some(progress) = self.reported.lock().take() else { return };
+        let now = self.core.ports.clock.now();
+        if lifecycle::apply(&mut self.record, Step::Advance(progress), now).is_ok() {
+            self.core.board.post(&self.record);
+            self.save_soon(ctx);
+        }
+    }
+}
+
+/// Stop: somebody cancelled the job.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CancelJob;
+
+impl Handler<CancelJob> for Job {
+    type Result = ();
+
+    fn handle(&mut self, _: CancelJob, _: &mut Context<Self>) {
+        self.stop_for(Stop::Cancel);
+    }
+}
+
+/// Stop: this replica is shutting down, let another one run the job.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct HandBack;
+
+impl Handler<HandBack> for Job {
+    type Result = ();
+
+    fn handle(&mut self, _: HandBack, _: &mut Context<Self>) {
+        self.stop_for(Stop::HandBack);
+    }
+}

@@ -1,0 +1,129 @@
+//! The three stages of an attempt, each a plain future without the actor's state.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tools::{ArtifactFile, Cancel, Context, Folders, Input, Outcome, ProgressSink, ToolError, ToolErrorKind};
+
+use crate::compute::{Panicked, Slot};
+use crate::core::Core;
+use crate::error::CoreError;
+use crate::layout;
+use crate::model::{Artifact, Cause, JobError, JobInput, JobRecord};
+use crate::ports::{Expect, Key, StoreError, StoreErrorKind};
+use crate::retry;
+
+/// What a tool needs on local disk. The folder goes when the last holder of it does.
+pub(super) struct Ready {
+    pub(super) folder: Arc<TempDir>,
+    inputs: Vec<Input>,
+    folders: Folders,
+}
+
+/// Why an attempt ends before its tool begins.
+pub(super) enum Unprepared {
+    Cancelled,
+    Failed(JobError),
+}
+
+/// Makes the job's folders and brings its inputs there.
+pub(super) async fn prepare(core: Core, record: JobRecord) -> Result<Ready, Unprepared> {
+    // Asked only after the board knows who runs the job: whoever cancels writes first and looks there second.
+    if core.records.cancel_requested(&record.id).await.unwrap_or(false) {
+        return Err(Unprepared::Cancelled);
+    }
+    let scratch = core.config.scratch.clone();
+    let made = tokio::task::spawn_blocking(move || make_folders(&scratch)).await;
+    let (folder, folders) = made
+        .map_err(|_| failed(ToolError::internal("the job's folder could not be made")))?
+        .map_err(|error| failed(ToolError::io("making the job's folder", &error)))?;
+    let mut inputs = Vec::with_capacity(record.inputs.len());
+    for (number, input) in record.inputs.iter().enumerate() {
+        let local = folder.path().join("inputs").join(number.to_string());
+        fetch(&core, &record, input, &local).await.map_err(Unprepared::Failed)?;
+        inputs.push(Input { name: input.name.clone(), path: input.path.clone(), local, bytes: input.bytes });
+    }
+    Ok(Ready { folder: Arc::new(folder), inputs, folders })
+}
+
+fn failed(error: ToolError) -> Unprepared {
+    Unprepared::Failed(error.into())
+}
+
+fn make_folders(scratch: &Path) -> std::io::Result<(TempDir, Folders)> {
+    std::fs::create_dir_all(scratch)?;
+    let folder = tempfile::Builder::new().prefix("job-").tempdir_in(scratch)?;
+    let folders = Folders { output: folder.path().join("output"), scratch: folder.path().join("scratch") };
+    for path in [&folders.output, &folders.scratch, &folder.path().join("inputs")] {
+        std::fs::create_dir(path)?;
+    }
+    Ok((folder, folders))
+}
+
+async fn fetch(core: &Core, record: &JobRecord, input: &JobInput, local: &Path) -> Result<(), JobError> {
+    let changed = |what: &str| JobError {
+        cause: Cause::InputChanged,
+        kind: ToolErrorKind::NotFound,
+        message: format!("{} {what} after the call was accepted; call again", input.path),
+    };
+    let key = Key::parse(&input.key).ok_or_else(|| changed("became unreadable"))?;
+    let fetched = retry::until(&*core.ports.clock, lease_end(record), || async {
+        Ok(core.ports.store.fetch(&key, local).await?)
+    });
+    match fetched.await {
+        Ok(meta) if meta.etag == input.etag => Ok(()),
+        Ok(_) => Err(changed("changed")),
+        Err(CoreError::Store(StoreError { kind: StoreErrorKind::NotFound, .. })) => Err(changed("was deleted")),
+        Err(error) => Err(store_failed(&error)),
+    }
+}
+
+/// Runs the tool in `slot`.
+pub(super) fn compute(
+    core: &Core,
+    slot: Slot,
+    record: &JobRecord,
+    ready: Ready,
+    progress: ProgressSink,
+    cancel: Cancel,
+) -> impl Future<Output = Result<Result<Outcome, ToolError>, Panicked>> + use<> {
+    let tool = core.catalogue.get(&record.tool).cloned();
+    let (params, limits) = (record.params.clone(), core.config.limits.clone());
+    slot.run(move || {
+        let Ready { folder, inputs, folders } = ready;
+        let outcome = tool?.run(&params, &mut Context::new(inputs, folders, limits, progress, cancel));
+        // The actor may have gone; the folder must not go while the tool writes into it.
+        drop(folder);
+        outcome
+    })
+}
+
+/// Brings what the tool wrote to the store, below this attempt's own prefix.
+pub(super) async fn keep(core: Core, record: JobRecord, files: Vec<ArtifactFile>) -> Result<Vec<Artifact>, JobError> {
+    let mut kept = Vec::with_capacity(files.len());
+    for file in files {
+        let name = file.name.parse().map_err(JobError::from)?;
+        let key = layout::artifact(&record.id, record.attempt, &name);
+        let put = retry::until(&*core.ports.clock, lease_end(&record), || async {
+            Ok(core.ports.store.put_file(&key, &file.local, Expect::Any).await?)
+        });
+        put.await.map_err(|error| store_failed(&error))?;
+        kept.push(Artifact { name: file.name, mime: file.mime, bytes: file.bytes, sha256: file.sha256 });
+    }
+    Ok(kept)
+}
+
+fn lease_end(record: &JobRecord) -> time::OffsetDateTime {
+    record.lease.as_ref().map_or(record.submitted_at, |lease| lease.until)
+}
+
+fn store_failed(error: &CoreError) -> JobError {
+    let full = matches!(error, CoreError::Store(store) if store.kind == StoreErrorKind::Full);
+    if full {
+        let message = "no room in the server's store for the job's files; try again later";
+        return ToolError::new(ToolErrorKind::NoSpace, message).into();
+    }
+    tracing::error!(%error, "store failed under a job");
+    ToolError::internal("the server's store failed while the job ran; try again later").into()
+}

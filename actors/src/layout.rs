@@ -1,0 +1,111 @@
+//! Where everything lies in the store: the one place that spells keys.
+//!
+//! ```text
+//! jobs/<job>/job.json                     the record
+//! jobs/<job>/attempt-<n>/<artifact>       what an attempt wrote
+//! jobs/<job>/cancel                       a cancel request (exists or not)
+//! active/<job>                            marker of a job not yet terminal
+//! owners/<owner>/jobs/<newest-first key>  index for listing
+//! owners/<owner>/keys/<sha256>            idempotency key → job
+//! owners/<owner>/files/<path>             the workspace
+//! ```
+
+use time::OffsetDateTime;
+use tools::WorkspacePath;
+
+use crate::model::{JobId, JobRecord, Owner};
+use crate::ports::Key;
+
+/// Below it lies the marker of every job that is not yet terminal.
+pub const ACTIVE: &str = "active/";
+/// Below it lies everything of every job.
+pub const JOBS: &str = "jobs/";
+const RECORD: &str = "/job.json";
+/// The end of time for newest-first keys, in milliseconds since 1970 (the year 2286).
+const LATEST_MS: i128 = 9_999_999_999_999;
+
+/// The job's record.
+pub fn record(job: &JobId) -> Key {
+    Key::new(format!("jobs/{job}{RECORD}"))
+}
+
+/// Everything of one job.
+pub fn job_prefix(job: &JobId) -> String {
+    format!("jobs/{job}/")
+}
+
+/// Whose record a key below [`JOBS`] is, if it is one.
+pub fn job_of_record(key: &Key) -> Option<JobId> {
+    key.after(JOBS)?.strip_suffix(RECORD)?.parse().ok()
+}
+
+/// Everything that one attempt wrote.
+pub fn attempt_prefix(job: &JobId, attempt: u32) -> String {
+    format!("jobs/{job}/attempt-{attempt}/")
+}
+
+/// A file that an attempt wrote. `name` was checked when the tool began it.
+pub fn artifact(job: &JobId, attempt: u32, name: &WorkspacePath) -> Key {
+    Key::new(format!("{}{name}", attempt_prefix(job, attempt)))
+}
+
+/// The request to cancel a job.
+pub fn cancel(job: &JobId) -> Key {
+    Key::new(format!("jobs/{job}/cancel"))
+}
+
+/// The marker of a job not yet terminal.
+pub fn active(job: &JobId) -> Key {
+    Key::new(format!("{ACTIVE}{job}"))
+}
+
+/// Below it lies one owner's index, newest first.
+pub fn index_prefix(owner: &Owner) -> String {
+    format!("owners/{owner}/jobs/")
+}
+
+/// A job's place in its owner's index.
+pub fn index(record: &JobRecord) -> Key {
+    Key::new(index_text(&record.owner, record.submitted_at, &record.id))
+}
+
+fn index_text(owner: &Owner, submitted_at: OffsetDateTime, job: &JobId) -> String {
+    let submitted_ms = submitted_at.unix_timestamp_nanos() / 1_000_000;
+    format!("{}{:013}-{job}", index_prefix(owner), (LATEST_MS - submitted_ms).clamp(0, LATEST_MS))
+}
+
+/// Which job a key of an index stands for.
+pub fn job_of_index(key: &Key) -> Option<JobId> {
+    key.as_str().rsplit_once('-')?.1.parse().ok()
+}
+
+/// Where an idempotency key's digest leads to its job.
+pub fn idempotency(owner: &Owner, digest: &str) -> Key {
+    Key::new(format!("owners/{owner}/keys/{digest}"))
+}
+
+/// Below it lies one owner's workspace.
+pub fn files_prefix(owner: &Owner) -> String {
+    format!("owners/{owner}/files/")
+}
+
+/// A workspace file.
+pub fn file(owner: &Owner, path: &WorkspacePath) -> Key {
+    Key::new(format!("{}{path}", files_prefix(owner)))
+}
+
+#[test]
+fn newer_jobs_come_first() {
+    let owner = Owner::local();
+    let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).expect("a time");
+    let older = index_text(&owner, at(1_700_000_000), &JobId::random());
+    let newer = index_text(&owner, at(1_700_000_001), &JobId::random());
+    assert!(newer < older);
+}
+
+#[test]
+fn records_are_told_from_artifacts() {
+    let job = JobId::random();
+    assert_eq!(job_of_record(&record(&job)), Some(job.clone()));
+    assert_eq!(job_of_record(&cancel(&job)), None);
+}

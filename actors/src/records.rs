@@ -1,0 +1,194 @@
+//! Job records in the store: written whole, read back only if they are whole.
+//!
+//! Used by `Session` (accept, cancel), `Job` (swap), `Supervisor` (recover, sweep) and the server's read routes.
+
+mod sealed;
+
+use bytes::Bytes;
+use futures_util::future::try_join3;
+use std::sync::Arc;
+
+use crate::error::CoreError;
+use crate::model::{JobId, JobRecord, Owner};
+use crate::ports::{BlobStore, Etag, Expect, StoreErrorKind};
+use crate::{keys, layout};
+
+/// A record and the version of it that was read.
+#[derive(Clone, Debug)]
+pub struct Versioned {
+    /// The record.
+    pub record: JobRecord,
+    /// For [`Records::swap`].
+    pub etag: Etag,
+}
+
+/// The records of all jobs.
+#[derive(Clone)]
+pub struct Records {
+    store: Arc<dyn BlobStore>,
+}
+
+impl Records {
+    /// The records in `store`.
+    pub fn new(store: Arc<dyn BlobStore>) -> Self {
+        Self { store }
+    }
+
+    /// Writes a new job: record, marker and index entry. When it returns, the job is durable (I1).
+    ///
+    /// # Errors
+    /// `Store`; what was written by then is swept later and was never acknowledged.
+    pub async fn create(&self, record: &JobRecord) -> Result<Etag, CoreError> {
+        let (key, marker, entry) = (layout::record(&record.id), layout::active(&record.id), layout::index(record));
+        let record_put = self.store.put(&key, sealed::seal(record), Expect::Absent);
+        let marker_put = self.store.put(&marker, Bytes::new(), Expect::Any);
+        let entry_put = self.store.put(&entry, Bytes::new(), Expect::Any);
+        let (etag, _, _) = try_join3(record_put, marker_put, entry_put).await?;
+        Ok(etag)
+    }
+
+    /// The record of `job`, whoever owns it; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Unreadable` when it is damaged or of a later version; `Store`.
+    pub async fn load(&self, job: &JobId) -> Result<Option<Versioned>, CoreError> {
+        let Some(blob) = self.store.get(&layout::record(job)).await? else { return Ok(None) };
+        let record = sealed::open(&blob.value).map_err(|why| CoreError::Unreadable { job: job.clone(), why })?;
+        Ok(Some(Versioned { record, etag: blob.meta.etag }))
+    }
+
+    /// The record of `job` if `owner` owns it (I5).
+    ///
+    /// # Errors
+    /// `NoSuchJob` when there is none or it is another's; as [`load`](Self::load).
+    pub async fn load_owned(&self, owner: &Owner, job: &JobId) -> Result<Versioned, CoreError> {
+        let found = self.load(job).await?.filter(|found| found.record.owner == *owner);
+        found.ok_or_else(|| CoreError::NoSuchJob(job.clone()))
+    }
+
+    /// Replaces the version `etag` of a record.
+    ///
+    /// # Errors
+    /// `Store` with `Conflict` when someone else wrote meanwhile.
+    pub async fn swap(&self, record: &JobRecord, etag: &Etag) -> Result<Etag, CoreError> {
+        let expect = Expect::Etag(etag.clone());
+        Ok(self.store.put(&layout::record(&record.id), sealed::seal(record), expect).await?)
+    }
+
+    /// Takes a terminal job's marker away.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn settle(&self, job: &JobId) -> Result<(), CoreError> {
+        Ok(self.store.delete(&layout::active(job)).await?)
+    }
+
+    /// Asks whoever runs the job, anywhere, to stop.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn request_cancel(&self, job: &JobId) -> Result<(), CoreError> {
+        self.store.put(&layout::cancel(job), Bytes::new(), Expect::Any).await?;
+        Ok(())
+    }
+
+    /// Whether someone asked the job to stop.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn cancel_requested(&self, job: &JobId) -> Result<bool, CoreError> {
+        Ok(self.store.head(&layout::cancel(job)).await?.is_some())
+    }
+
+    /// At most `limit` of an owner's jobs, newest first, those after `after`; and whether there are more.
+    ///
+    /// # Errors
+    /// `NoSuchJob` when `after` is none of theirs; `Store`. A record that cannot be read is left out and logged.
+    pub async fn list(
+        &self,
+        owner: &Owner,
+        after: Option<&JobId>,
+        limit: usize,
+    ) -> Result<(Vec<JobRecord>, bool), CoreError> {
+        let after = match after {
+            Some(job) => Some(layout::index(&self.load_owned(owner, job).await?.record)),
+            None => None,
+        };
+        let page = self.store.list(&layout::index_prefix(owner), after.as_ref(), limit).await?;
+        let mut records = Vec::with_capacity(page.entries.len());
+        for job in page.entries.iter().filter_map(|entry| layout::job_of_index(&entry.key)) {
+            match self.load(&job).await {
+                Ok(found) => records.extend(found.map(|found| found.record)),
+                Err(error @ CoreError::Unreadable { .. }) => tracing::error!(%job, %error, "record left out of a list"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((records, page.more))
+    }
+
+    /// Every job that has a marker.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn active(&self) -> Result<Vec<JobId>, CoreError> {
+        let mut jobs = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store.list(layout::ACTIVE, after.as_ref(), 1000).await?;
+            let ids = page.entries.iter().filter_map(|entry| entry.key.after(layout::ACTIVE)?.parse().ok());
+            jobs.extend(ids);
+            after = page.entries.last().map(|entry| entry.key.clone());
+            if !page.more {
+                return Ok(jobs);
+            }
+        }
+    }
+
+    /// Removes everything of a job: files first, the record last, so that a removal cut short is taken up again.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn remove(&self, record: &JobRecord) -> Result<(), CoreError> {
+        let own = layout::record(&record.id);
+        self.remove_below(&layout::job_prefix(&record.id), |key| *key != own).await?;
+        if let Some(digest) = &record.key {
+            keys::unbind(&*self.store, &record.owner, digest, &record.id).await?;
+        }
+        self.store.delete(&layout::index(record)).await?;
+        self.settle(&record.id).await?;
+        Ok(self.store.delete(&own).await?)
+    }
+
+    /// Removes what earlier attempts than the winning one wrote.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn remove_losers(&self, record: &JobRecord) -> Result<(), CoreError> {
+        let won = layout::attempt_prefix(&record.id, record.attempt);
+        let own = layout::record(&record.id);
+        self.remove_below(&layout::job_prefix(&record.id), |key| *key != own && key.after(&won).is_none()).await
+    }
+
+    async fn remove_below(
+        &self,
+        prefix: &str,
+        unwanted: impl Fn(&crate::ports::Key) -> bool + Send,
+    ) -> Result<(), CoreError> {
+        let mut after = None;
+        loop {
+            let page = self.store.list(prefix, after.as_ref(), 1000).await?;
+            for entry in page.entries.iter().filter(|entry| unwanted(&entry.key)) {
+                self.store.delete(&entry.key).await?;
+            }
+            after = page.entries.last().map(|entry| entry.key.clone());
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether `error` says that someone else wrote first.
+pub fn is_conflict(error: &CoreError) -> bool {
+    matches!(error, CoreError::Store(store) if store.kind == StoreErrorKind::Conflict)
+}

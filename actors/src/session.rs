@@ -1,0 +1,167 @@
+//! One caller's conversation: an MCP session of protocol 2025-11-25 or older, or one request of a later one.
+//!
+//! Opened by the `Supervisor` for the front doors. It knows whose it is, turns calls into jobs for that principal and nobody
+//! else (I5), follows them, and speaks while they are silent: progress, heartbeats, the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::mpsc;
+use tools::Progress;
+
+use crate::board::Watch;
+use crate::core::Core;
+use crate::error::CoreError;
+use crate::model::{JobId, JobRecord, Owner};
+use crate::submit::{Call, Submitted};
+
+/// At most this many notes wait for a slow reader; progress beyond them is dropped, the end is not.
+const NOTES: usize = 8;
+/// Two notes of progress are at least this far apart.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// One caller's conversation. Ends when nobody holds its address and it follows nothing more.
+pub struct Session {
+    core: Core,
+    /// Whose it is; never changes.
+    owner: Owner,
+}
+
+/// What a session says about a job it follows.
+#[derive(Clone, Debug)]
+pub enum Note {
+    /// The job came further.
+    Progress(Progress),
+    /// The job runs or waits, and there was nothing else to say for a while.
+    Heartbeat(Progress),
+    /// The job is over. Nothing comes after it.
+    Ended(Arc<JobRecord>),
+}
+
+impl Session {
+    /// A conversation with `owner`.
+    pub fn new(core: Core, owner: Owner) -> Self {
+        Self { core, owner }
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+}
+
+/// Turn a call into a job.
+#[derive(Message)]
+#[rtype(result = "Result<Submitted, CoreError>")]
+pub struct SubmitJob(pub Call);
+
+impl Handler<SubmitJob> for Session {
+    type Result = ResponseFuture<Result<Submitted, CoreError>>;
+
+    fn handle(&mut self, SubmitJob(call): SubmitJob, _: &mut Context<Self>) -> Self::Result {
+        let (core, owner) = (self.core.clone(), self.owner.clone());
+        Box::pin(async move { core.submit(&owner, call).await })
+    }
+}
+
+/// Follow a job until it ends or the notes are no longer received.
+#[derive(Message)]
+#[rtype(result = "Result<mpsc::Receiver<Note>, CoreError>")]
+pub struct FollowJob(pub JobId);
+
+impl Handler<FollowJob> for Session {
+    type Result = ResponseActFuture<Self, Result<mpsc::Receiver<Note>, CoreError>>;
+
+    fn handle(&mut self, FollowJob(job): FollowJob, _: &mut Context<Self>) -> Self::Result {
+        let (core, owner) = (self.core.clone(), self.owner.clone());
+        let watched = async move { core.watch(&owner, &job).await };
+        Box::pin(watched.into_actor(self).map(|watch, session, ctx| {
+            let (notes, received) = mpsc::channel(NOTES);
+            let follow = follow(session.core.clone(), session.owner.clone(), watch?, notes);
+            ctx.spawn(follow.into_actor(session));
+            Ok(received)
+        }))
+    }
+}
+
+/// Stop a job.
+#[derive(Message)]
+#[rtype(result = "Result<JobRecord, CoreError>")]
+pub struct CancelOwnJob(pub JobId);
+
+impl Handler<CancelOwnJob> for Session {
+    type Result = ResponseFuture<Result<JobRecord, CoreError>>;
+
+    fn handle(&mut self, CancelOwnJob(job): CancelOwnJob, _: &mut Context<Self>) -> Self::Result {
+        let (core, owner) = (self.core.clone(), self.owner.clone());
+        Box::pin(async move { core.cancel(&owner, &job).await })
+    }
+}
+
+/// The caller went away without having been told the job's id: end the job if nobody comes for it within the grace.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LeaveJob(pub JobId);
+
+impl Handler<LeaveJob> for Session {
+    type Result = ();
+
+    fn handle(&mut self, LeaveJob(job): LeaveJob, ctx: &mut Context<Self>) {
+        let (core, owner) = (self.core.clone(), self.owner.clone());
+        let orphaned = async move {
+            core.ports.clock.sleep(core.config.orphan_grace).await;
+            if core.board.watchers(&job) > 0 || core.board.is_kept(&job) {
+                return;
+            }
+            if let Err(error) = core.cancel(&owner, &job).await {
+                tracing::warn!(%job, %error, "orphan not cancelled");
+            }
+        };
+        ctx.spawn(orphaned.into_actor(self));
+    }
+}
+
+/// Passes on what happens to a job, and a heartbeat when nothing does.
+async fn follow(core: Core, owner: Owner, mut watch: Watch, notes: mpsc::Sender<Note>) {
+    let job = watch.borrow().id.clone();
+    loop {
+        let latest = Arc::clone(&watch.borrow_and_update());
+        if latest.state.is_terminal() {
+            let _ = notes.send(Note::Ended(latest)).await; // the reader may have gone
+            return;
+        }
+        // A full channel means a slow reader: it will see a later number.
+        let _ = notes.try_send(Note::Progress(latest.progress.clone()));
+        tokio::select! {
+            () = core.ports.clock.sleep(PROGRESS_EVERY) => {}
+            () = notes.closed() => return,
+        }
+        if !change(&core, &mut watch, &notes).await {
+            // Off the board without an end: given back or lost. Whoever has it now is seen through the store.
+            match core.watch(&owner, &job).await {
+                Ok(again) => watch = again,
+                Err(error) => {
+                    tracing::warn!(%job, %error, "job lost from sight");
+                    return;
+                }
+            }
+        }
+        if notes.is_closed() {
+            return;
+        }
+    }
+}
+
+/// Waits for news of a job and speaks meanwhile. False when no more news can come this way.
+async fn change(core: &Core, watch: &mut Watch, notes: &mpsc::Sender<Note>) -> bool {
+    loop {
+        tokio::select! {
+            changed = watch.changed() => return changed.is_ok(),
+            () = notes.closed() => return true,
+            () = core.ports.clock.sleep(core.config.heartbeat) => {
+                let progress = watch.borrow().progress.clone();
+                let _ = notes.try_send(Note::Heartbeat(progress)); // as above
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! How a call becomes a job: checked, found again if it is known, written, queued, and only then acknowledged (I1).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tools::Progress;
+
+use crate::core::Core;
+use crate::error::CoreError;
+use crate::keys::{self, Binding};
+use crate::model::{JobId, JobInput, JobRecord, JobState, Owner};
+use crate::ports::{Message, QueueError, QueueErrorKind};
+use crate::records::is_conflict;
+
+/// A call that wants to be a job.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Which tool.
+    pub tool: String,
+    /// With which parameters; the tool's own only.
+    pub params: Value,
+    /// The caller's own name for this call: the same key and call is the same job.
+    pub idempotency_key: Option<String>,
+    /// Whether to run it even if an identical call is running or has a kept result.
+    pub fresh: bool,
+}
+
+/// What a call became.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// The job.
+    pub record: Arc<JobRecord>,
+    /// Whether the job was there already.
+    pub reused: bool,
+}
+
+impl Core {
+    /// Accepts `call` for `owner`. When it returns, the job is durable.
+    ///
+    /// # Errors
+    /// `Call` for what cannot become a job; `Draining`; `Queue` with `Full`; `KeyConflict`; `Store`. After an error there is
+    /// no job, or one that was never acknowledged.
+    pub async fn submit(&self, owner: &Owner, call: Call) -> Result<Submitted, CoreError> {
+        if self.is_draining() {
+            return Err(CoreError::Draining);
+        }
+        let inputs = self.inputs(owner, &call).await?;
+        let digest = keys::call_digest(&call.tool, &call.params, &inputs);
+        let slot = call.idempotency_key.as_deref().map_or_else(|| digest.clone(), keys::chosen_digest);
+        let (known, mut expect) = keys::look_up(&*self.ports.store, owner, &slot).await?;
+        if let Some(found) = self.reuse(owner, &call, known, &digest).await? {
+            return Ok(found);
+        }
+        self.check_room().await?;
+        let record = self.new_record(owner, &call, inputs, &slot);
+        self.records.create(&record).await?;
+        let binding = Binding { job: record.id.clone(), call: digest.clone() };
+        loop {
+            match keys::bind(&*self.ports.store, owner, &slot, &binding, expect).await.map_err(CoreError::from) {
+                Ok(_) => break,
+                Err(error) if is_conflict(&error) => {}
+                Err(error) => return Err(error),
+            }
+            // Somebody made the same call meanwhile: theirs stands, ours was never acknowledged.
+            let (known, seen) = keys::look_up(&*self.ports.store, owner, &slot).await?;
+            if let Some(found) = self.reuse(owner, &call, known, &digest).await? {
+                self.records.remove(&record).await?;
+                return Ok(found);
+            }
+            expect = seen;
+        }
+        self.enqueue(&record).await?;
+        Ok(Submitted { record: Arc::new(record), reused: false })
+    }
+
+    /// The files of a call. A tool may parse its parameters for them, so that runs off the actor's thread.
+    async fn inputs(&self, owner: &Owner, call: &Call) -> Result<Vec<JobInput>, CoreError> {
+        let tool = Arc::clone(self.catalogue.get(&call.tool)?);
+        let params = call.params.clone();
+        let asked = tokio::task::spawn_blocking(move || tool.inputs(&params)).await;
+        let specs = asked.map_err(|_| tools::ToolError::internal("the call's parameters could not be examined"))??;
+        self.workspace.resolve(owner, &specs, &self.config.limits).await
+    }
+
+    /// The job that a call became before, if it still stands for the call.
+    async fn reuse(
+        &self,
+        owner: &Owner,
+        call: &Call,
+        known: Option<Binding>,
+        digest: &str,
+    ) -> Result<Option<Submitted>, CoreError> {
+        let Some(binding) = known else { return Ok(None) };
+        let found = match self.find(owner, &binding.job).await {
+            Ok(found) => found,
+            Err(CoreError::NoSuchJob(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if let Some(key) = &call.idempotency_key {
+            let same = binding.call == digest;
+            return if same {
+                Ok(Some(Submitted { record: found, reused: true }))
+            } else {
+                Err(CoreError::KeyConflict(key.clone()))
+            };
+        }
+        let stands = !call.fresh && !matches!(found.state, JobState::Failed | JobState::Cancelled);
+        Ok(stands.then_some(Submitted { record: found, reused: true }))
+    }
+
+    async fn check_room(&self) -> Result<(), CoreError> {
+        let capacity = self.ports.queue.capacity();
+        if self.ports.queue.depth().await?.waiting < capacity {
+            return Ok(());
+        }
+        let message = format!("{capacity} jobs are waiting already; try again in a minute");
+        Err(QueueError { kind: QueueErrorKind::Full, message }.into())
+    }
+
+    fn new_record(&self, owner: &Owner, call: &Call, inputs: Vec<JobInput>, key: &str) -> JobRecord {
+        JobRecord {
+            id: JobId::random(),
+            owner: owner.clone(),
+            tool: call.tool.clone(),
+            params: call.params.clone(),
+            inputs,
+            state: JobState::Queued,
+            attempt: 0,
+            lost: 0,
+            lease: None,
+            progress: Progress::default(),
+            outcome: None,
+            key: Some(key.to_owned()),
+            submitted_at: self.ports.clock.now(),
+            started_at: None,
+            finished_at: None,
+        }
+    }
+
+    /// Puts a durable job before the dispatchers. If there is no room after all, the job is undone.
+    async fn enqueue(&self, record: &JobRecord) -> Result<(), CoreError> {
+        self.board.post(record);
+        let message = Message { job: record.id.clone(), owner: record.owner.clone() };
+        let Err(error) = self.ports.queue.send(&message, Duration::ZERO).await else { return Ok(()) };
+        self.board.drop_job(&record.id);
+        self.records.remove(record).await?;
+        Err(error.into())
+    }
+}

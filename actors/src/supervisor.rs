@@ -1,0 +1,148 @@
+//! The root of the actors: takes up what an earlier process left, starts the rest, watches, sweeps, drains.
+//!
+//! Started by the server's `app`, which sends [`Recover`] before it listens and [`Drain`] before it ends.
+
+mod recover;
+mod sweep;
+
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use crate::core::Core;
+use crate::dispatcher::Dispatcher;
+use crate::error::CoreError;
+use crate::job::HandBack;
+use crate::model::Owner;
+use crate::session::Session;
+
+/// How often the dispatcher is looked after.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// How often the store is swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+/// How long jobs may take to write that they are given back.
+const HAND_BACK: Duration = Duration::from_secs(2);
+
+/// The root actor.
+pub struct Supervisor {
+    core: Core,
+    dispatcher: Option<Addr<Dispatcher>>,
+}
+
+impl Supervisor {
+    /// The root of the actors over `core`.
+    pub fn new(core: Core) -> Self {
+        Self { core, dispatcher: None }
+    }
+
+    /// An actix `Supervisor` does not survive a panic in its actor, so the dispatcher's address is looked at instead.
+    fn watch(&mut self, ctx: &mut Context<Self>) {
+        let alive = self.dispatcher.as_ref().is_some_and(Addr::connected);
+        if !alive && !self.core.is_draining() {
+            if self.dispatcher.is_some() {
+                tracing::error!("dispatcher ended, starting another");
+            }
+            self.dispatcher = Some(Dispatcher::new(self.core.clone()).start());
+        }
+        let clock = self.core.ports.clock.clone();
+        let due = async move { clock.sleep(WATCH_EVERY).await };
+        ctx.spawn(due.into_actor(self).map(|(), supervisor, ctx| supervisor.watch(ctx)));
+    }
+
+    fn sweep(&mut self, ctx: &mut Context<Self>) {
+        let core = self.core.clone();
+        let due = async move {
+            core.ports.clock.sleep(SWEEP_EVERY).await;
+            sweep::sweep(&core).await;
+        };
+        ctx.spawn(due.into_actor(self).map(|(), supervisor, ctx| supervisor.sweep(ctx)));
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+}
+
+/// Take up every job that an earlier process left, then start running jobs. Answers how many were taken up.
+#[derive(Message)]
+#[rtype(result = "Result<usize, CoreError>")]
+pub struct Recover;
+
+impl Handler<Recover> for Supervisor {
+    type Result = ResponseActFuture<Self, Result<usize, CoreError>>;
+
+    fn handle(&mut self, _: Recover, _: &mut Context<Self>) -> Self::Result {
+        let core = self.core.clone();
+        let recovered = async move { recover::recover(&core).await };
+        Box::pin(recovered.into_actor(self).map(|recovered, supervisor, ctx| {
+            let count = recovered?;
+            supervisor.watch(ctx);
+            supervisor.sweep(ctx);
+            Ok(count)
+        }))
+    }
+}
+
+/// Open a conversation with a principal.
+#[derive(Message)]
+#[rtype(result = "Addr<Session>")]
+pub struct OpenSession(pub Owner);
+
+impl Handler<OpenSession> for Supervisor {
+    type Result = MessageResult<OpenSession>;
+
+    fn handle(&mut self, OpenSession(owner): OpenSession, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Session::new(self.core.clone(), owner).start())
+    }
+}
+
+/// Remove what is over its time to live, now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Sweep;
+
+impl Handler<Sweep> for Supervisor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Sweep, _: &mut Context<Self>) -> Self::Result {
+        let core = self.core.clone();
+        Box::pin(async move { sweep::sweep(&core).await })
+    }
+}
+
+/// Take nothing new; give running jobs this long to end; hand back the rest. Answers when it is safe to exit.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain(pub Duration);
+
+impl Handler<Drain> for Supervisor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Drain(grace): Drain, _: &mut Context<Self>) -> Self::Result {
+        let core = self.core.clone();
+        core.drain();
+        Box::pin(async move {
+            if !idle_within(&core, grace).await {
+                let running = core.board.runners();
+                tracing::info!(jobs = running.len(), "grace is over, handing jobs back");
+                for job in running {
+                    job.do_send(HandBack);
+                }
+                idle_within(&core, HAND_BACK).await;
+            }
+        })
+    }
+}
+
+/// Whether every job here ended within `time`.
+async fn idle_within(core: &Core, time: Duration) -> bool {
+    let idle = async {
+        while !core.board.runners().is_empty() {
+            core.ports.clock.sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = idle => true,
+        () = core.ports.clock.sleep(time) => false,
+    }
+}

@@ -1,0 +1,173 @@
+//! Builds the server, in the order in which its parts need each other, and takes it down in the opposite one.
+//!
+//! The only place that knows every part. Tests and the demo start it as the command line does: `heavylift serve`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, HttpServer, web};
+use actors::model::JobId;
+use actors::ports::{Clock, Ports, SystemClock};
+use actors::{Compute, Core, CoreConfig, Drain, Recover, Supervisor};
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+use tools::{Catalogue, Limits};
+
+use crate::auth::{Keyring, SourceRules, authenticate, check_source};
+use crate::config::ServeConfig;
+use crate::store::LocalStore;
+use crate::view::Viewer;
+use crate::{http, mcp, queue};
+
+/// How long the end of a silence may be away: shorter than any client's or proxy's patience.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long open requests may take to end once the jobs are safe, in seconds.
+const LAST_REQUESTS_SECONDS: u64 = 2;
+
+/// What every front door sees.
+pub struct App {
+    /// The job core.
+    pub core: Core,
+    /// The root of the actors; opens sessions.
+    pub supervisor: Addr<Supervisor>,
+    /// The settings.
+    pub config: ServeConfig,
+    /// Begins every link; no slash at its end.
+    pub base_url: String,
+    /// Cancelled when the server begins to shut down: who waits is told at once.
+    pub shutdown: CancellationToken,
+}
+
+impl App {
+    /// What turns records into views, now.
+    pub fn viewer(&self) -> Viewer<'_> {
+        Viewer { base_url: &self.base_url, config: &self.core.config, now: self.core.ports.clock.now() }
+    }
+}
+
+/// A server that listens.
+pub struct Running {
+    /// Where.
+    pub addr: SocketAddr,
+    /// The shared parts.
+    pub app: web::Data<App>,
+    server: actix_web::dev::Server,
+}
+
+/// Builds everything and listens, running the tools of `catalogue`. Jobs that an earlier process left go on.
+///
+/// # Errors
+/// A store that is in use or cannot be made, an address that cannot be bound, API keys that cannot be read.
+pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<Running> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = LocalStore::open(&config.store)?;
+    let queue = queue::local::open(Arc::clone(&clock), config.max_waiting);
+    let ports = Ports { store: Arc::new(store), queue: Arc::new(queue), clock };
+    clear(&config.scratch)?;
+    let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
+    let core = Core::new(core_config(&config), catalogue, ports, compute);
+    let supervisor = Supervisor::new(core.clone()).start();
+    let taken_up = supervisor.send(Recover).await??;
+    if taken_up > 0 {
+        tracing::info!(jobs = taken_up, "jobs of an earlier run go on");
+    }
+    let keyring = match &config.api_keys {
+        Some(file) => Keyring::load(file)?,
+        None => Keyring::open(),
+    };
+    let rules = web::Data::new(SourceRules::new(&config));
+    let listener = std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
+    let addr = listener.local_addr()?;
+    let base_url = config.base_url(addr);
+    let app = web::Data::new(App { core, supervisor, config, base_url, shutdown: CancellationToken::new() });
+    let server = listen(listener, app.clone(), web::Data::new(keyring), rules)?;
+    Ok(Running { addr, app, server })
+}
+
+fn listen(
+    listener: std::net::TcpListener,
+    app: web::Data<App>,
+    keyring: web::Data<Keyring>,
+    rules: web::Data<SourceRules>,
+) -> std::io::Result<actix_web::dev::Server> {
+    let endpoint = mcp::Endpoint::new(app.clone(), &rules);
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(app.clone())
+            .app_data(keyring.clone())
+            .app_data(rules.clone())
+            .configure(http::routes)
+            .service(endpoint.scope("/mcp"))
+            .wrap(from_fn(authenticate))
+            .wrap(from_fn(check_source))
+    });
+    let server = server
+        // Small events must not wait for the peer's acknowledgement: that costs 40 ms each.
+        .tcp_nodelay(true)
+        // A client that closed its stream has gone: without this actix notices only when it next writes.
+        .h1_allow_half_closed(false)
+        .shutdown_timeout(LAST_REQUESTS_SECONDS)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+impl Running {
+    /// Serves until `stop` ends, then shuts down: takes nothing new, tells who waits, gives jobs their grace, hands the
+    /// rest back.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { app, server, .. } = self;
+        let handle = server.handle();
+        let mut served = actix_web::rt::spawn(server);
+        tokio::select! {
+            ended = &mut served => return Ok(ended??),
+            () = stop => {}
+        }
+        tracing::info!("shutting down");
+        app.shutdown.cancel();
+        // The actor may be gone already; then there is nothing to drain.
+        let _ = app.supervisor.send(Drain(app.config.drain_grace)).await;
+        handle.stop(true).await;
+        Ok(served.await??)
+    }
+}
+
+/// What earlier processes left half done: nobody's any more, since the store is ours alone.
+fn clear(scratch: &std::path::Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(scratch).context("making the scratch folder")?;
+    for entry in std::fs::read_dir(scratch)?.flatten() {
+        let name = entry.file_name();
+        let ours = ["job-", "upload-"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+        if ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            std::fs::remove_dir_all(entry.path())?;
+        } else if ours {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn core_config(config: &ServeConfig) -> CoreConfig {
+    let limits = Limits {
+        memory_bytes: config.job_memory_bytes,
+        threads: config.threads_per_job,
+        ..Limits::default()
+    };
+    CoreConfig {
+        replica: JobId::random().to_string(),
+        lease: config.lease,
+        result_ttl: config.result_ttl,
+        orphan_grace: config.orphan_grace,
+        deadline: config.job_deadline,
+        heartbeat: HEARTBEAT,
+        scratch: config.scratch.clone(),
+        limits,
+        exclusive: true,
+    }
+}

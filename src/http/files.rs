@@ -1,0 +1,141 @@
+//! `/files`: a principal's workspace over HTTP.
+
+use actix_web::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actors::ports::Meta;
+use serde::{Deserialize, Serialize};
+use tools::WorkspacePath;
+
+use super::AppData;
+use super::range::{self, Wanted};
+use crate::auth::Principal;
+use crate::error::{AppError, ErrorKind};
+use crate::view;
+
+/// A file in a listing.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct FileView {
+    /// Its name in the workspace.
+    pub path: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// When it was written, in UTC.
+    pub modified: String,
+    /// Its version.
+    pub etag: String,
+}
+
+impl FileView {
+    /// The view of a file.
+    pub fn new(path: &WorkspacePath, meta: &Meta) -> Self {
+        let modified = view::text(meta.modified);
+        Self { path: path.to_string(), bytes: meta.bytes, modified, etag: meta.etag.0.clone() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    #[serde(default)]
+    prefix: String,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /files?prefix=&after=&limit=`: files in order of name, at most 1,000 at once.
+pub(super) async fn list(
+    app: AppData,
+    principal: Principal,
+    query: web::Query<ListQuery>,
+) -> Result<HttpResponse, AppError> {
+    let after = query.after.as_deref().map(str::parse::<WorkspacePath>).transpose()?;
+    let limit = query.limit.unwrap_or(1000).clamp(1, 1000);
+    let (files, more) =
+        app.core.workspace.list(&principal.owner, &query.prefix, after.as_ref(), limit).await.map_err(AppError::from)?;
+    let files: Vec<FileView> = files.iter().map(|file| FileView::new(&file.path, &file.meta)).collect();
+    Ok(HttpResponse::Ok().json(serde_json::json!({"files": files, "more": more})))
+}
+
+/// `GET /files/{path}`: the bytes, or one range of them; also of a job's artifacts.
+pub(super) async fn get(
+    app: AppData,
+    principal: Principal,
+    request: HttpRequest,
+    path: web::Path<String>,
+) -> Result<HttpResponse, AppError> {
+    let path: WorkspacePath = path.parse()?;
+    let found = app.core.workspace.get(&principal.owner, &path).await?;
+    if range::is_known(&request, &found.meta.etag) {
+        return Ok(HttpResponse::NotModified().insert_header(range::header(&found.meta.etag)).finish());
+    }
+    let wanted = range::wanted(&request, found.meta.bytes, &found.meta.etag);
+    let part = match wanted {
+        Wanted::Whole => None,
+        Wanted::Part(part) => Some(part),
+        Wanted::Nothing => {
+            let all = format!("bytes */{}", found.meta.bytes);
+            return Ok(HttpResponse::RangeNotSatisfiable().insert_header((CONTENT_RANGE, all)).finish());
+        }
+    };
+    let (meta, stream) = app.core.ports.store.read(&found.key, part.clone()).await?;
+    if meta.etag != found.meta.etag {
+        return Err(AppError::new(ErrorKind::Unavailable, format!("{path} is being replaced; try again")));
+    }
+    let mut response = match &part {
+        Some(part) => {
+            let range = format!("bytes {}-{}/{}", part.start, part.end - 1, meta.bytes);
+            let mut response = HttpResponse::PartialContent();
+            response.insert_header((CONTENT_RANGE, range));
+            response
+        }
+        None => HttpResponse::Ok(),
+    };
+    describe(&mut response, &path, &meta);
+    let length = part.map_or(meta.bytes, |part| part.end - part.start);
+    Ok(response.no_chunking(length).streaming(stream))
+}
+
+fn describe(response: &mut HttpResponseBuilder, path: &WorkspacePath, meta: &Meta) {
+    let name = view::encode(path.file_name());
+    response
+        .content_type(mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string())
+        .insert_header(range::header(&meta.etag))
+        .insert_header((ACCEPT_RANGES, "bytes"))
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")))
+        // What a caller uploaded is never run as a page of ours.
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((LAST_MODIFIED, httpdate::fmt_http_date(meta.modified.into())));
+}
+
+/// `DELETE /files/{path}`: 204, also when there was none. A job's files go with the job.
+pub(super) async fn delete(
+    app: AppData,
+    principal: Principal,
+    path: web::Path<String>,
+) -> Result<HttpResponse, AppError> {
+    let path: WorkspacePath = path.parse()?;
+    remove(&app, &principal, &path).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Removes a workspace file; for the route and the tool.
+///
+/// # Errors
+/// `InvalidParams` for a job's file; `Unavailable`.
+pub async fn remove(app: &crate::app::App, principal: &Principal, path: &WorkspacePath) -> Result<(), AppError> {
+    writable(path)?;
+    let key = app.core.workspace.key(&principal.owner, path).await?;
+    Ok(app.core.ports.store.delete(&key).await?)
+}
+
+/// # Errors
+/// `InvalidParams` when `path` lies below `jobs/`, which only jobs write.
+pub fn writable(path: &WorkspacePath) -> Result<(), AppError> {
+    if path.as_str() == "jobs" || path.as_str().starts_with("jobs/") {
+        return Err(AppError::invalid(format!("{path} cannot be written: jobs/ holds what jobs made; choose another name")));
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Whether the process lives, and whether it can do its work.
+
+use actix_web::HttpResponse;
+use serde_json::json;
+
+use super::AppData;
+
+/// `GET /healthz`: 200 while the process answers.
+pub(super) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// `GET /readyz`: 200 while store and queue answer and work is taken, else 503 with what is wrong.
+pub(super) async fn ready(app: AppData) -> HttpResponse {
+    let core = &app.core;
+    let store = core.ports.store.list("active/", None, 1).await.map(|_| ()).map_err(|error| error.to_string());
+    let depth = core.ports.queue.depth().await.map_err(|error| error.to_string());
+    let draining = core.is_draining();
+    let ready = store.is_ok() && depth.is_ok() && !draining;
+    let said = |result: Result<(), String>| result.err().unwrap_or_else(|| "ok".to_owned());
+    let body = json!({
+        "status": if ready { "ready" } else { "not ready" },
+        "store": said(store),
+        "queue": said(depth.clone().map(|_| ())),
+        "waiting": depth.map(|depth| depth.waiting).ok(),
+        "running": core.compute.slots() - core.compute.free(),
+        "draining": draining,
+    });
+    if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}

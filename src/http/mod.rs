@@ -1,0 +1,30 @@
+//! Plain HTTP: workspace files, jobs, and what a platform asks of a server.
+//!
+//! Every route sees a principal (`auth`) and the shared [`App`]; none computes.
+
+pub mod files;
+mod health;
+pub mod jobs;
+mod range;
+pub mod upload;
+
+use actix_web::web;
+
+use crate::app::App;
+
+/// Adds the routes.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/healthz").get(health::alive))
+        .service(web::resource("/readyz").get(health::ready))
+        .service(web::resource("/files").get(files::list))
+        .service(
+            web::resource("/files/{path:.+}").get(files::get).head(files::get).put(upload::put).delete(files::delete),
+        )
+        .service(web::resource("/jobs").get(jobs::list))
+        .service(web::resource("/jobs/{id}").get(jobs::get).delete(jobs::cancel))
+        .service(web::resource("/jobs/{id}/events").get(jobs::events));
+}
+
+/// The app as a handler's argument.
+pub type AppData = web::Data<App>;

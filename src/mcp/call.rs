@@ -1,0 +1,182 @@
+//! A call of a compute tool: becomes a job, is followed for as long as the caller's budget lasts, answers with the result or
+//! with a handle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use actors::model::{JobId, JobRecord, JobState};
+use actors::{Call, CancelOwnJob, CoreError, FollowJob, LeaveJob, Note, OpenSession, Session, SubmitJob};
+use rmcp::model::{CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken, ProtocolVersion};
+use rmcp::service::{Peer, RequestContext};
+use rmcp::RoleServer;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::Receiver;
+use tools::Progress;
+
+use super::extras::Extras;
+use super::service::Caller;
+use crate::app::App;
+use crate::auth::Principal;
+use crate::error::AppError;
+
+/// Runs the compute tool `name`.
+///
+/// # Errors
+/// What kept the call from becoming a job. A job's own failure is a result.
+pub(super) async fn run(
+    app: &App,
+    principal: &Principal,
+    name: &str,
+    mut arguments: JsonObject,
+    context: RequestContext<RoleServer>,
+) -> Result<CallToolResult, AppError> {
+    let extras = Extras::take(name, &mut arguments)?;
+    let session = app.supervisor.send(OpenSession(principal.owner.clone())).await.map_err(CoreError::from)?;
+    let call = Call {
+        tool: name.to_owned(),
+        params: Value::Object(arguments),
+        idempotency_key: extras.idempotency_key.clone(),
+        fresh: extras.fresh,
+    };
+    let submitted = session.send(SubmitJob(call)).await.map_err(CoreError::from)??;
+    let job = submitted.record.id.clone();
+    if extras.idempotency_key.is_some() {
+        app.core.board.keep(&job); // the caller can name it: its going away says nothing
+    }
+    let budget = extras.budget(app.config.wait);
+    let ended = match follow(app, &session, &job, budget, &context).await? {
+        Followed::Ended(record) => record,
+        Followed::Goes => {
+            app.core.board.keep(&job);
+            app.core.find(&principal.owner, &job).await?
+        }
+        Followed::Left => {
+            leave(&session, &job, &context).await?;
+            app.core.find(&principal.owner, &job).await?
+        }
+    };
+    Ok(answer(app, &ended, submitted.reused))
+}
+
+/// Waits for `job`'s end within `budget`, telling the caller of its progress. The record may be of a job that goes on.
+///
+/// # Errors
+/// `NotFound` for another's job as for one that is not there.
+pub(super) async fn end_of(
+    app: &App,
+    session: &Addr<Session>,
+    job: &JobId,
+    budget: Duration,
+    caller: &Caller<'_>,
+) -> Result<Arc<JobRecord>, AppError> {
+    app.core.board.keep(job); // the caller can name it: its going away says nothing
+    match follow(app, session, job, budget, caller.context).await? {
+        Followed::Ended(record) => Ok(record),
+        Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),
+    }
+}
+
+/// How following a job ended.
+enum Followed {
+    /// The job is over.
+    Ended(Arc<JobRecord>),
+    /// The budget is, or the server is about to restart.
+    Goes,
+    /// The caller cancelled the request or went away.
+    Left,
+}
+
+async fn follow(
+    app: &App,
+    session: &Addr<Session>,
+    job: &JobId,
+    budget: Duration,
+    context: &RequestContext<RoleServer>,
+) -> Result<Followed, AppError> {
+    let mut notes: Receiver<Note> = session.send(FollowJob(job.clone())).await.map_err(CoreError::from)??;
+    let mut progress = context.meta.get_progress_token().map(|token| Reporter::new(token, job));
+    let over = app.core.ports.clock.sleep(budget);
+    tokio::pin!(over);
+    loop {
+        let note = tokio::select! {
+            biased;
+            note = notes.recv() => note,
+            () = context.ct.cancelled() => return Ok(Followed::Left),
+            () = app.shutdown.cancelled() => return Ok(Followed::Goes),
+            () = &mut over => return Ok(Followed::Goes),
+        };
+        match note {
+            Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
+            Some(Note::Progress(latest) | Note::Heartbeat(latest)) => {
+                if let Some(reporter) = &mut progress {
+                    reporter.report(&context.peer, &latest).await;
+                }
+            }
+            None => return Ok(Followed::Goes),
+        }
+    }
+}
+
+/// In a session (2025-11-25 and older) only an explicit cancel comes here, and it means the job; in a later request also a
+/// closed stream does, which the job survives for a while in case the call comes again.
+async fn leave(session: &Addr<Session>, job: &JobId, context: &RequestContext<RoleServer>) -> Result<(), AppError> {
+    let sessionless = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+    if sessionless {
+        session.do_send(LeaveJob(job.clone()));
+    } else {
+        session.send(CancelOwnJob(job.clone())).await.map_err(CoreError::from)??;
+    }
+    Ok(())
+}
+
+fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
+    let mut view = app.viewer().view(record);
+    view.reused = reused;
+    let failed = matches!(record.state, JobState::Failed | JobState::Cancelled);
+    let value = json!(view);
+    if failed { CallToolResult::structured_error(value) } else { CallToolResult::structured(value) }
+}
+
+/// Tells one caller of one job's progress, in rising numbers as the protocol demands.
+struct Reporter {
+    token: ProgressToken,
+    job: JobId,
+    last: Option<f64>,
+}
+
+impl Reporter {
+    /// The name under which a progress note carries the job's id.
+    const JOB_ID: &str = "heavylift/job_id";
+
+    fn new(token: ProgressToken, job: &JobId) -> Self {
+        Self { token, job: job.clone(), last: None }
+    }
+
+    async fn report(&mut self, peer: &Peer<RoleServer>, progress: &Progress) {
+        let mut note = ProgressNotificationParam::new(self.token.clone(), self.next(progress));
+        note.total = progress.total;
+        note.message = Some(if progress.message.is_empty() { "waiting for room".to_owned() } else { progress.message.clone() });
+        let mut meta = NotificationMetaObject::default();
+        meta.0.insert(Self::JOB_ID.to_owned(), json!(self.job));
+        note.meta = Some(meta);
+        // A reader that has gone is noticed by the request's own cancellation.
+        let _ = peer.notify_progress(note).await;
+    }
+
+    /// A number above the last one, also when the job stands still or begins again: then by next to nothing.
+    fn next(&mut self, progress: &Progress) -> f64 {
+        let step = progress.total.unwrap_or(1.0).abs().max(f64::MIN_POSITIVE) * 1e-9;
+        let next = self.last.map_or(progress.done, |last| progress.done.max(last + step));
+        self.last = Some(next);
+        next
+    }
+}
+
+#[test]
+fn progress_always_rises() {
+    let mut reporter = Reporter::new(ProgressToken(rmcp::model::NumberOrString::Number(1)), &JobId::random());
+    let numbers = [0.0, 0.0, 5.0, 5.0, 2.0, 9.0].map(|done| reporter.next(&Progress::of(done, 10.0, "")));
+    assert!(numbers.windows(2).all(|pair| pair[1] > pair[0]), "{numbers:?}");
+    assert!(numbers[5] < 9.000_001);
+}

@@ -1,0 +1,73 @@
+//! The MCP front door at `/mcp`, in both eras of the protocol, on rmcp through rmcp-actix-web.
+//!
+//! The only module that knows rmcp. [`handler`] answers the protocol; [`call`] runs compute tools as jobs; [`service`] holds the
+//! tools that answer at once; [`listing`] shows them all to the client.
+
+mod call;
+mod extras;
+mod handler;
+mod listing;
+mod service;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpMessage as _, HttpRequest, Scope, web};
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp_actix_web::transport::StreamableHttpService;
+
+use crate::app::App;
+use crate::auth::{Principal, SourceRules};
+use handler::Handler;
+
+/// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The largest request body; big files go to `/files`.
+const MOST_BODY_BYTES: usize = 4 << 20;
+
+/// The endpoint, to be mounted in every worker of the server.
+#[derive(Clone)]
+pub struct Endpoint {
+    service: StreamableHttpService<Handler, LocalSessionManager>,
+}
+
+impl Endpoint {
+    /// The endpoint of `app`, for the hosts and origins that `rules` allow.
+    pub fn new(app: web::Data<App>, rules: &SourceRules) -> Self {
+        let shutdown = app.shutdown.clone();
+        let service = StreamableHttpService::builder()
+            .service_factory(Arc::new(move || Ok(Handler::new(app.clone()))))
+            .session_manager(Arc::new(LocalSessionManager::default()))
+            .allowed_hosts(rules.hosts().to_vec())
+            .allowed_origins(rules.origins().to_vec())
+            .max_request_body_bytes(MOST_BODY_BYTES)
+            .sse_keep_alive(KEEP_ALIVE)
+            .cancellation_token(shutdown.child_token())
+            .on_request_fn(carry_principal)
+            .build();
+        Self { service }
+    }
+
+    /// The routes below `path`.
+    pub fn scope(
+        &self,
+        path: &str,
+    ) -> Scope<
+        impl actix_web::dev::ServiceFactory<
+            actix_web::dev::ServiceRequest,
+            Config = (),
+            Response = actix_web::dev::ServiceResponse,
+            Error = actix_web::Error,
+            InitError = (),
+        > + use<>,
+    > {
+        self.service.clone().scope_with_path(path)
+    }
+}
+
+/// Hands the principal, found by `auth`, to the protocol's handlers.
+fn carry_principal(request: &HttpRequest, extensions: &mut rmcp::model::Extensions) {
+    if let Some(principal) = request.extensions().get::<Principal>() {
+        extensions.insert(principal.clone());
+    }
+}

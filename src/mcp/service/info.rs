@@ -1,0 +1,93 @@
+//! What this server is and what it allows.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, ServiceTool};
+use crate::error::AppError;
+
+pub(super) struct Info;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InfoParams {}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct InfoOutput {
+    name: &'static str,
+    version: &'static str,
+    /// Whom the caller is taken for; everything it makes is theirs alone.
+    principal: String,
+    /// Where the server is reached; files are below /files.
+    base_url: String,
+    /// How many jobs run at once, and how many do now.
+    slots: usize,
+    running: usize,
+    /// How many jobs wait, and how many may.
+    waiting: usize,
+    max_waiting: usize,
+    limits: LimitsView,
+    table_formats: [&'static str; 6],
+    picture_formats: [&'static str; 9],
+}
+
+/// What one job may use.
+#[derive(Serialize, JsonSchema)]
+struct LimitsView {
+    threads: usize,
+    memory_bytes: u64,
+    max_input_bytes: u64,
+    max_output_bytes: u64,
+    max_upload_bytes: u64,
+    max_pixels: u64,
+    max_side: u32,
+    max_files: usize,
+    job_deadline_seconds: u64,
+    result_ttl_seconds: u64,
+    wait_seconds: u64,
+}
+
+#[async_trait]
+impl ServiceTool for Info {
+    type Params = InfoParams;
+    type Output = InfoOutput;
+    const NAME: &'static str = "server_info";
+    const TITLE: &'static str = "About this server";
+    const DESCRIPTION: &'static str = "Shows the server's version, limits, formats and how busy it is.";
+    const READ_ONLY: bool = true;
+
+    async fn call(&self, caller: &Caller<'_>, _: InfoParams) -> Result<InfoOutput, AppError> {
+        let core = &caller.app.core;
+        Ok(InfoOutput {
+            name: "heavylift",
+            version: env!("CARGO_PKG_VERSION"),
+            principal: caller.principal.owner.to_string(),
+            base_url: caller.app.base_url.clone(),
+            slots: core.compute.slots(),
+            running: core.compute.slots() - core.compute.free(),
+            waiting: core.ports.queue.depth().await?.waiting,
+            max_waiting: core.ports.queue.capacity(),
+            limits: limits(caller),
+            table_formats: ["csv", "tsv", "parquet", "json", "ndjson", "arrow"],
+            picture_formats: ["jpeg", "png", "webp", "gif", "tiff", "bmp", "ico", "pnm", "qoi"],
+        })
+    }
+}
+
+fn limits(caller: &Caller<'_>) -> LimitsView {
+    let (core, config) = (&caller.app.core.config, &caller.app.config);
+    LimitsView {
+        threads: core.limits.threads,
+        memory_bytes: core.limits.memory_bytes,
+        max_input_bytes: core.limits.max_input_bytes,
+        max_output_bytes: core.limits.max_output_bytes,
+        max_upload_bytes: config.max_upload_bytes,
+        max_pixels: core.limits.max_pixels,
+        max_side: core.limits.max_side,
+        max_files: core.limits.max_files,
+        job_deadline_seconds: core.deadline.as_secs(),
+        result_ttl_seconds: core.result_ttl.as_secs(),
+        wait_seconds: config.wait.as_secs(),
+    }
+}

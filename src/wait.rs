@@ -1,0 +1,47 @@
+//! Waiting for a job's end within a budget: the long poll of every front door.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::model::{JobId, JobRecord};
+
+use crate::app::App;
+use crate::auth::Principal;
+use crate::error::AppError;
+
+/// The longest that anyone may wait in one request, in seconds.
+pub const MOST_SECONDS: u64 = 3600;
+
+/// What a wait came to.
+pub enum Waited {
+    /// The job is over.
+    Ended(Arc<JobRecord>),
+    /// The budget is, or the server is about to restart.
+    Goes(Arc<JobRecord>),
+}
+
+/// Waits until `job` ends, at most for `budget`.
+///
+/// # Errors
+/// `NotFound` for another's job as for one that is not there; `Unavailable`.
+pub async fn end_of(app: &App, principal: &Principal, job: &JobId, budget: Duration) -> Result<Waited, AppError> {
+    let over = app.core.ports.clock.sleep(budget);
+    tokio::pin!(over);
+    loop {
+        let mut watch = app.core.watch(&principal.owner, job).await?;
+        let latest = Arc::clone(&watch.borrow_and_update());
+        if latest.state.is_terminal() {
+            return Ok(Waited::Ended(latest));
+        }
+        let ended = watch.wait_for(|record| record.state.is_terminal());
+        tokio::select! {
+            ended = ended => match ended {
+                Ok(record) => return Ok(Waited::Ended(Arc::clone(&record))),
+                Err(_) => {} // off this board without an end: look where it is now
+            },
+            () = &mut over => break,
+            () = app.shutdown.cancelled() => break,
+        }
+    }
+    Ok(Waited::Goes(app.core.find(&principal.owner, job).await?))
+}
