@@ -1,0 +1,194 @@
+//! One job core after another over one store, as processes come and go.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+use actors::model::{JobId, JobRecord, Owner};
+use actors::ports::memory::{FaultyStore, ManualClock, MemoryQueue, MemoryStore};
+use actors::ports::{BlobStore, Clock, Expect, Ports};
+use actors::{
+    Call, Compute, Core, CoreConfig, CoreError, OpenSession, Recover, Session, SubmitJob, Submitted, Supervisor, layout,
+};
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use tools::{Catalogue, Context, InputSpec, Limits, Progress, Report, Tool, ToolError, WorkspacePath};
+
+/// What outlives a process: the store, the clock, and how often the tool ran.
+pub struct World {
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<MemoryStore>,
+    pub gate: Gate,
+    pub runs: Arc<AtomicUsize>,
+    scratch: TempDir,
+}
+
+/// One process: a core over its own view of the store.
+pub struct Process {
+    pub core: Core,
+    pub faulty: Arc<FaultyStore>,
+    pub supervisor: Addr<Supervisor>,
+    clock: Arc<ManualClock>,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH));
+        let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        let scratch = tempfile::tempdir().expect("temporary folder");
+        let world = Self { clock, store, gate: Gate::default(), runs: Arc::default(), scratch };
+        world.put(&Owner::local(), "in.txt", "three little words").await;
+        world
+    }
+
+    pub async fn put(&self, owner: &Owner, path: &str, content: &'static str) {
+        let path: WorkspacePath = path.parse().expect("a path");
+        let key = layout::file(owner, &path);
+        self.store.put(&key, Bytes::from_static(content.as_bytes()), Expect::Any).await.expect("put");
+    }
+
+    /// A process with `slots` slots that may hold `capacity` waiting jobs; not yet running any.
+    pub fn process(&self, slots: usize, capacity: usize) -> Process {
+        let faulty = Arc::new(FaultyStore::new(Arc::clone(&self.store) as Arc<dyn BlobStore>));
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let queue = Arc::new(MemoryQueue::new(Arc::clone(&clock), capacity));
+        let ports = Ports { store: Arc::clone(&faulty) as Arc<dyn BlobStore>, queue, clock };
+        let config = CoreConfig {
+            replica: JobId::random().to_string(),
+            lease: Duration::from_secs(60),
+            result_ttl: Duration::from_hours(24),
+            orphan_grace: Duration::from_secs(30),
+            deadline: Duration::from_hours(24 * 365),
+            heartbeat: Duration::from_secs(10),
+            scratch: self.scratch.path().to_owned(),
+            limits: Limits::default(),
+            exclusive: true,
+        };
+        let copy = Copy { gate: self.gate.clone(), runs: Arc::clone(&self.runs) };
+        let compute = Compute::new(slots, 1).expect("threads");
+        let core = Core::new(config, Catalogue::default().with(copy), ports, compute);
+        let supervisor = Supervisor::new(core.clone()).start();
+        Process { core, faulty, supervisor, clock: Arc::clone(&self.clock) }
+    }
+
+    /// A process that runs jobs.
+    pub async fn running(&self, slots: usize) -> Process {
+        let process = self.process(slots, 100);
+        process.recover().await.expect("recovered");
+        process
+    }
+}
+
+impl Process {
+    pub async fn recover(&self) -> Result<usize, CoreError> {
+        self.drive(self.supervisor.send(Recover)).await.expect("supervisor lives")
+    }
+
+    pub async fn session(&self, owner: &Owner) -> Addr<Session> {
+        self.supervisor.send(OpenSession(owner.clone())).await.expect("supervisor lives")
+    }
+
+    pub async fn submit(&self, owner: &Owner, call: Call) -> Result<Submitted, CoreError> {
+        let session = self.session(owner).await;
+        self.drive(session.send(SubmitJob(call))).await.expect("session lives")
+    }
+
+    /// Waits for the end of a job while time flies.
+    pub async fn end_of(&self, owner: &Owner, job: &JobId) -> Arc<JobRecord> {
+        let ended = async {
+            loop {
+                let mut watch = self.core.watch(owner, job).await.expect("the job exists");
+                if let Ok(record) = watch.wait_for(|record| record.state.is_terminal()).await {
+                    return Arc::clone(&record);
+                }
+            }
+        };
+        self.drive(ended).await
+    }
+
+    /// Polls `future` to its end, moving the clock on whenever it waits.
+    pub async fn drive<T>(&self, future: impl Future<Output = T>) -> T {
+        tokio::pin!(future);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut future => return done,
+                () = tokio::task::yield_now() => self.clock.advance(Duration::from_millis(5)),
+            }
+        }
+    }
+}
+
+/// A call of the test tool on `in.txt`.
+pub fn call(word: &str) -> Call {
+    let params = serde_json::json!({"file": "in.txt", "word": word});
+    Call { tool: "test_copy".to_owned(), params, idempotency_key: None, fresh: false }
+}
+
+/// A gate in the middle of the test tool's work: closed, it holds every run until it is opened.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    pub fn close(&self) {
+        *self.0.0.lock() = true;
+    }
+
+    pub fn open(&self) {
+        *self.0.0.lock() = false;
+        self.0.1.notify_all();
+    }
+
+    /// Passes, or waits in small steps that hear a cancel.
+    fn pass(&self, ctx: &Context) -> Result<(), ToolError> {
+        let mut closed = self.0.0.lock();
+        while *closed {
+            ctx.cancel().check()?;
+            self.0.1.wait_for(&mut closed, Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}
+
+/// Copies a file and a word into an artifact, in three steps of progress.
+struct Copy {
+    gate: Gate,
+    runs: Arc<AtomicUsize>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CopyParams {
+    file: WorkspacePath,
+    word: String,
+}
+
+impl Tool for Copy {
+    type Params = CopyParams;
+    type Details = ();
+    const NAME: &'static str = "test_copy";
+    const TITLE: &'static str = "Copy";
+    const DESCRIPTION: &'static str = "Copies a file.";
+
+    fn inputs(&self, params: &CopyParams) -> Result<Vec<InputSpec>, ToolError> {
+        Ok(vec![InputSpec::Path { name: "file".to_owned(), path: params.file.clone() }])
+    }
+
+    fn run(&self, params: CopyParams, ctx: &mut Context) -> Result<Report, ToolError> {
+        self.runs.fetch_add(1, Ordering::SeqCst);
+        assert_ne!(params.word, "panic", "asked to");
+        let text = std::fs::read_to_string(&ctx.input("file")?.local).expect("input is there");
+        for step in 1..=3 {
+            ctx.report(Progress::of(f64::from(step), 3.0, format!("step {step}")));
+        }
+        self.gate.pass(ctx)?;
+        let out = ctx.output("out/copy.txt", "text/plain")?;
+        std::fs::write(out, format!("{text} {}", params.word)).expect("output is written");
+        Ok(Report { summary: format!("copied {}", params.word), ..Report::default() })
+    }
+}

@@ -1,0 +1,9 @@
+//! The job core from the outside, over ports in memory and a clock that the tests turn.
+
+mod harness;
+
+mod cancel;
+mod isolation;
+mod reuse;
+mod steps;
+mod turns;

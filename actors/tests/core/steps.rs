@@ -1,0 +1,155 @@
+//! The job loop, step by step: the process dies, or one write fails, at every single write there is.
+//!
+//! What must hold after each: an acknowledged job exists (I1), ends exactly once (I2), and its files are whole (I4).
+
+use std::sync::atomic::Ordering;
+
+use actors::layout;
+use actors::model::{JobId, JobOutcome, JobRecord, JobState, Owner};
+use actors::ports::BlobStore as _;
+use actors::ports::memory::Fault;
+
+use crate::harness::{World, call};
+
+/// More writes than one job takes; reaching it means that a run never came to its end.
+const MOST_WRITES: usize = 60;
+
+async fn check_whole(world: &World, record: &JobRecord) {
+    assert_eq!(record.state, JobState::Succeeded, "{record:?}");
+    let Some(JobOutcome::Succeeded { artifacts, .. }) = &record.outcome else { panic!("no result: {record:?}") };
+    assert_eq!(artifacts.len(), 1);
+    let key = layout::artifact(&record.id, record.attempt, &artifacts[0].name.parse().expect("a name"));
+    let file = world.store.get(&key).await.expect("store").expect("the artifact is there");
+    assert_eq!(&file.value[..], b"three little words ok");
+    assert_eq!(file.value.len() as u64, artifacts[0].bytes);
+}
+
+/// Everything that is below jobs/ belongs to a job that ended well, and nothing is marked as active.
+async fn check_store(world: &World) {
+    let active = world.store.list(layout::ACTIVE, None, 100).await.expect("store");
+    assert!(active.entries.is_empty(), "left active: {:?}", active.entries);
+}
+
+/// The process dies at its `at`-th write; another takes its place.
+async fn die_at(at: usize, fault: Fault) -> bool {
+    let world = World::new().await;
+    let owner = Owner::local();
+    let first = world.running(1).await;
+    first.faulty.die(at, fault);
+    let acknowledged = first.submit(&owner, call("ok")).await.ok().map(|submitted| submitted.record.id.clone());
+    let survived = match &acknowledged {
+        Some(job) => lives_to_the_end(&first, &world, &owner, job).await,
+        None => false,
+    };
+    let second = world.running(1).await;
+    if let Some(job) = &acknowledged {
+        let record = second.end_of(&owner, job).await;
+        check_whole(&world, &record).await;
+    }
+    second.drive(until_idle(&second)).await;
+    check_store(&world).await;
+    survived && first.faulty.writes().len() < at
+}
+
+/// Whether the first process brought the job to a durable end, tidied up, before its store died.
+async fn lives_to_the_end(
+    process: &crate::harness::Process,
+    world: &World,
+    owner: &Owner,
+    job: &JobId,
+) -> bool {
+    let settled = async {
+        loop {
+            let watch = process.core.watch(owner, job).await;
+            let over = watch.is_ok_and(|watch| watch.borrow().state.is_terminal());
+            let gone = process.core.board.runner(job).is_none_or(|runner| !runner.connected());
+            if gone && (over || process.core.compute.free() == 1 && world.runs.load(Ordering::SeqCst) > 0) {
+                return over;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    process.drive(settled).await
+}
+
+async fn until_idle(process: &crate::harness::Process) {
+    while !process.core.records.active().await.expect("store").is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[actix::test]
+async fn a_process_may_die_at_any_write() {
+    for fault in [Fault::Before, Fault::After] {
+        let mut at = 1;
+        while !die_at(at, fault).await {
+            at += 1;
+            assert!(at < MOST_WRITES, "no run ever survived");
+        }
+        assert!(at > 6, "a job takes at least record, marker, index, key, claim, artifact and end; got to {at}");
+    }
+}
+
+/// One write fails once; the same process brings the job to its end, or refused it.
+async fn fail_once_at(at: usize, fault: Fault) -> bool {
+    let world = World::new().await;
+    let owner = Owner::local();
+    let process = world.running(1).await;
+    process.faulty.fail_once(at, fault);
+    if let Ok(submitted) = process.submit(&owner, call("ok")).await {
+        let record = process.end_of(&owner, &submitted.record.id).await;
+        check_whole(&world, &record).await;
+        assert_eq!(world.runs.load(Ordering::SeqCst), 1, "one passing fault is no reason to run twice");
+    }
+    process.faulty.writes().len() < at
+}
+
+#[actix::test]
+async fn any_single_write_may_fail() {
+    for fault in [Fault::Before, Fault::After] {
+        let mut at = 1;
+        while !fail_once_at(at, fault).await {
+            at += 1;
+            assert!(at < MOST_WRITES, "the faults never ended");
+        }
+    }
+}
+
+#[actix::test]
+async fn a_job_is_given_up_after_three_lost_attempts() {
+    let world = World::new().await;
+    let owner = Owner::local();
+    world.gate.close();
+    let mut process = world.running(1).await;
+    let job = process.submit(&owner, call("ok")).await.expect("accepted").record.id.clone();
+    for attempt in 1..=3 {
+        process.drive(until_running(&process, &owner, &job, attempt)).await;
+        process.faulty.die(1, Fault::Before);
+        process = world.running(1).await;
+    }
+    let record = process.end_of(&owner, &job).await;
+    assert!(matches!(&record.outcome, Some(JobOutcome::Failed(error)) if error.cause == actors::model::Cause::WorkerLost));
+    world.gate.open();
+}
+
+async fn until_running(process: &crate::harness::Process, owner: &Owner, job: &JobId, attempt: u32) {
+    loop {
+        let record = process.core.find(owner, job).await.expect("the job exists");
+        if record.state == JobState::Running && record.attempt == attempt {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[actix::test]
+async fn a_panicking_tool_harms_nobody_else() {
+    let world = World::new().await;
+    let owner = Owner::local();
+    let process = world.running(1).await;
+    let broken = process.submit(&owner, call("panic")).await.expect("accepted");
+    let sound = process.submit(&owner, call("ok")).await.expect("accepted");
+    let record = process.end_of(&owner, &broken.record.id).await;
+    assert!(matches!(&record.outcome, Some(JobOutcome::Failed(error)) if error.cause == actors::model::Cause::Panic));
+    check_whole(&world, &*process.end_of(&owner, &sound.record.id).await).await;
+}
