@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix::prelude::*;
+use actix::{Actor as _, Addr};
 use actors::model::{JobId, JobRecord, Owner};
 use actors::ports::memory::{FaultyStore, ManualClock, MemoryQueue, MemoryStore};
 use actors::ports::{BlobStore, Clock, Expect, Ports};
