@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, SystemTime};
 
 use actors::ports::contract;
+use futures_util::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
@@ -59,6 +60,22 @@ async fn it_keeps_them_among_disks() {
     let (_folder, store) = store();
     let elsewhere = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     contract::store(&store, elsewhere.path()).await;
+}
+
+/// Without a disk's slow syncs, writers meet between the check of a version and the write far more often.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_writer_wins_each_of_many_races() {
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let store = LocalStore::open(folder.path()).unwrap();
+    for round in 0..200 {
+        let absent = key(&format!("{}/{round}", round % 7));
+        let version = put(&store, "one", "start").await;
+        for (key, expect) in [(&absent, Expect::Absent), (&key("one"), Expect::Etag(version))] {
+            let writers = (0..8).map(|_| store.put(key, Bytes::from_static(b"mine"), expect.clone()));
+            let won = join_all(writers).await.into_iter().filter(Result::is_ok).count();
+            assert_eq!(won, 1, "round {round}, {expect:?}");
+        }
+    }
 }
 
 #[test]

@@ -71,11 +71,7 @@ impl JobQueue for MemoryQueue {
                 let taken = waiting.take(most, later(now, visibility));
                 (taken, now, waiting.next_change())
             });
-            if !taken.is_empty() {
-                self.changed.notify_waiters(); // what is held now may be the next to become visible
-                return Ok(taken);
-            }
-            if now >= deadline || most == 0 {
+            if !taken.is_empty() || now >= deadline || most == 0 {
                 return Ok(taken);
             }
             let until = next.map_or(deadline, |next| next.min(deadline));
