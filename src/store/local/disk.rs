@@ -64,10 +64,8 @@ impl Disk {
             let kept = |stamp| draft.seal(stamp).and_then(|()| draft.keeps(stamp));
             Ok(kept(stamps[0])? && kept(stamps[1])?)
         });
-        match tried.map_err(OpenError::disk("write to the store's folder"))? {
-            true => Ok(()),
-            false => Err(OpenError::CoarseTimes),
-        }
+        let kept = tried.map_err(OpenError::disk("write to the store's folder"))?;
+        if kept { Ok(()) } else { Err(OpenError::CoarseTimes) }
     }
 }
 

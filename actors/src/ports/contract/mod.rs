@@ -13,5 +13,5 @@ use std::time::Duration;
 
 /// The outcome of `wait`, or a panic that says what never happened: a broken wake-up shall fail a test, not hang it.
 async fn within<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("{what}: never happened"))
+    tokio::time::timeout(Duration::from_mins(1), wait).await.unwrap_or_else(|_| panic!("{what}: never happened"))
 }

@@ -4,7 +4,6 @@
 
 mod clock;
 mod faulty;
-mod lanes;
 mod queue;
 mod store;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use futures_util::future::join;
 use super::{Bench, HOLD, message};
 
 /// How long the steps are ready to wait; more than any of them needs.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 pub(super) async fn check<A: AsyncFn(Duration)>(bench: &Bench<'_, A>) {
     a_wait_has_an_end(bench).await;
@@ -32,12 +32,12 @@ async fn sending_wakes<A: AsyncFn(Duration)>(bench: &Bench<'_, A>) {
 }
 
 async fn a_delay_that_ends_wakes<A: AsyncFn(Duration)>(bench: &Bench<'_, A>) {
-    let send = async {
+    let delayed = async {
         let sent = bench.send_later("ada", HOLD).await;
         bench.advance(HOLD).await;
         sent
     };
-    let (deliveries, sent) = join(bench.receive_within(3, LONG), send).await;
+    let (deliveries, sent) = join(bench.receive_within(3, LONG), delayed).await;
     assert_eq!(deliveries.len(), 1, "its delay is over");
     assert_eq!(deliveries[0].message, sent);
     bench.delete(&deliveries[0].receipt).await;

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use time::OffsetDateTime;
 
-use super::super::lanes::Lanes;
+use super::lanes::Lanes;
 use crate::model::JobId;
 use crate::ports::{Delivery, Message, Receipt};
 
@@ -20,8 +20,8 @@ pub(super) struct Waiting {
     lanes: Lanes,
     /// What may be handed out later: exactly the entries that are delayed or held.
     timed: BTreeSet<(OffsetDateTime, u64)>,
-    /// How many entries are not held.
-    waiting: usize,
+    /// How many entries nobody holds.
+    free: usize,
     /// The latest number given to a message or a delivery.
     number: u64,
 }
@@ -47,7 +47,7 @@ enum Phase {
 impl Waiting {
     /// How many could be handed out now or later, without those handed out.
     pub(super) fn len(&self) -> usize {
-        self.waiting
+        self.free
     }
 
     /// When something delayed or held becomes visible, if nothing happens before.
@@ -73,7 +73,7 @@ impl Waiting {
             None => Phase::InLine(self.lanes.join(&message.owner, id)),
         };
         self.entries.insert(id, Entry { message, phase, delivery: None });
-        self.waiting += 1;
+        self.free += 1;
     }
 
     pub(super) fn take(&mut self, most: usize, until: OffsetDateTime) -> Vec<Delivery> {
@@ -132,7 +132,7 @@ impl Waiting {
         self.detach(id);
         let owner = self.entry(id).message.owner.clone();
         self.entry(id).phase = Phase::InLine(self.lanes.join(&owner, id));
-        self.waiting += 1;
+        self.free += 1;
     }
 
     /// Takes a message out of where it is; what follows must say where it is instead.
@@ -145,7 +145,7 @@ impl Waiting {
             }
         }
         if !matches!(entry.phase, Phase::Held(_)) {
-            self.waiting -= 1;
+            self.free -= 1;
         }
     }
 

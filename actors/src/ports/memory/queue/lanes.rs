@@ -1,6 +1,6 @@
 //! Whose turn it is: owners take turns, and what is one owner's waits in line.
 //!
-//! Used by `queue` alone. Knows neither times nor receipts.
+//! Used by `waiting` alone. Knows neither times nor receipts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,8 +9,8 @@ use crate::model::Owner;
 /// Lines of waiting messages, one per owner, served in turn.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    lanes: HashMap<Owner, Lane>,
-    /// Who is served next, first come first: exactly the owners in `lanes`.
+    by_owner: HashMap<Owner, Lane>,
+    /// Who is served next, first come first: exactly the owners in `by_owner`.
     turns: BTreeMap<u64, Owner>,
     /// The next number for a turn or a place; numbers only grow.
     next: u64,
@@ -27,13 +27,13 @@ impl Lanes {
     /// Puts message `id` at the end of its owner's line and says at which place it stands there.
     pub(super) fn join(&mut self, owner: &Owner, id: u64) -> u64 {
         let place = self.number();
-        if let Some(lane) = self.lanes.get_mut(owner) {
+        if let Some(lane) = self.by_owner.get_mut(owner) {
             lane.line.insert(place, id);
             return place;
         }
         let turn = self.number();
         self.turns.insert(turn, owner.clone());
-        self.lanes.insert(owner.clone(), Lane { turn, line: BTreeMap::from([(place, id)]) });
+        self.by_owner.insert(owner.clone(), Lane { turn, line: BTreeMap::from([(place, id)]) });
         place
     }
 
@@ -41,11 +41,11 @@ impl Lanes {
     pub(super) fn take(&mut self) -> Option<u64> {
         let (_, owner) = self.turns.pop_first()?;
         let turn = self.number();
-        let lane = self.lanes.get_mut(&owner).expect("who has a turn has a lane");
+        let lane = self.by_owner.get_mut(&owner).expect("who has a turn has a lane");
         let (_, id) = lane.line.pop_first().expect("a lane is never empty");
         lane.turn = turn;
         if lane.line.is_empty() {
-            self.lanes.remove(&owner);
+            self.by_owner.remove(&owner);
         } else {
             self.turns.insert(turn, owner);
         }
@@ -54,11 +54,11 @@ impl Lanes {
 
     /// Takes the message at `place` out of its owner's line.
     pub(super) fn leave(&mut self, owner: &Owner, place: u64) {
-        let Some(lane) = self.lanes.get_mut(owner) else { return };
+        let Some(lane) = self.by_owner.get_mut(owner) else { return };
         lane.line.remove(&place);
         if lane.line.is_empty() {
             self.turns.remove(&lane.turn);
-            self.lanes.remove(owner);
+            self.by_owner.remove(owner);
         }
     }
 
