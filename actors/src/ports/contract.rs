@@ -1,1 +1,0 @@
-//! The behaviour suites: every implementation of a port passes the same one.

@@ -1,1 +1,0 @@
-//! In-memory versions of the ports.

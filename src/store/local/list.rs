@@ -1,0 +1,127 @@
+//! Listing: a walk in the order of whole keys that skips every folder in which nothing can be wanted.
+//!
+//! `a-b` comes before `a/b`, as `-` does before `/`; so a folder is sorted as if its name ended with `/`, which makes the
+//! walk's order the keys'.
+
+use std::fs::File;
+use std::io;
+
+use actors::ports::{Entry, Key, Page, StoreError, StoreErrorKind};
+use rustix::fs::{AtFlags, Dir, FileType, statat};
+use rustix::io::Errno;
+
+use super::disk::Disk;
+use super::tree::{enter, is_reserved};
+use super::version::Version;
+
+impl Disk {
+    pub(super) fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Page, StoreError> {
+        let failed = |error: io::Error| {
+            let what = format!("the disk failed: {error}");
+            StoreError::new(StoreErrorKind::Unavailable, format!("the listing of {prefix:?}"), what)
+        };
+        let mut walk = Walk { prefix, after: after.map(Key::as_str), most: limit.saturating_add(1), found: Vec::new() };
+        self.walk(&mut walk).map_err(failed)?;
+        let more = walk.found.len() > limit;
+        walk.found.truncate(limit);
+        Ok(Page { entries: walk.found, more })
+    }
+
+    /// Begins where the prefix's folders end: nothing beside them can be wanted.
+    fn walk(&self, walk: &mut Walk<'_>) -> io::Result<()> {
+        let start = walk.prefix.rfind('/').map_or("", |end| &walk.prefix[..=end]);
+        let path = start.trim_end_matches('/');
+        let is_path = start.is_empty() || (Key::parse(path).is_some() && path.len() + 1 == start.len());
+        if !is_path || is_reserved(path) {
+            return Ok(());
+        }
+        match self.tree.folder(path)? {
+            Some(folder) => walk.folder(&folder, start),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One listing under way.
+struct Walk<'a> {
+    prefix: &'a str,
+    after: Option<&'a str>,
+    most: usize,
+    found: Vec<Entry>,
+}
+
+impl Walk<'_> {
+    /// Lists the folder whose keys begin with `path`, which is empty or ends with `/`.
+    fn folder(&mut self, folder: &File, path: &str) -> io::Result<()> {
+        for full in self.children(folder, path)? {
+            if self.found.len() >= self.most {
+                break;
+            }
+            let name = &full[path.len()..];
+            match name.strip_suffix('/') {
+                Some(name) => match enter(folder, name) {
+                    Ok(child) => self.folder(&child, &full)?,
+                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {} // removed or replaced meanwhile
+                    Err(error) => return Err(error.into()),
+                },
+                None => self.file(folder, name, full.as_str())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, folder: &File, name: &str, full: &str) -> io::Result<()> {
+        let stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(()), // deleted meanwhile
+            Err(error) => return Err(error.into()),
+        };
+        if let (Some(key), Some(version)) = (Key::parse(full), Version::of_stat(&stat)) {
+            self.found.push(Entry { key, meta: version.meta() });
+        }
+        Ok(())
+    }
+
+    /// What in `folder` may be wanted, in order: keys of files, and of folders with a `/` at the end.
+    fn children(&self, folder: &File, path: &str) -> io::Result<Vec<String>> {
+        let mut children = Vec::new();
+        for entry in Dir::read_from(folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            let full = format!("{path}{name}");
+            if Key::parse(&full).is_none() || (path.is_empty() && is_reserved(name)) {
+                continue; // nothing of ours
+            }
+            match kind(folder, name, entry.file_type())? {
+                Some(FileType::RegularFile) if self.wants_file(&full) => children.push(full),
+                Some(FileType::Directory) if self.wants_folder(&format!("{full}/")) => children.push(full + "/"),
+                _ => {}
+            }
+        }
+        children.sort_unstable();
+        children.dedup(); // a folder that changes while it is read may name a file twice
+        Ok(children)
+    }
+
+    fn wants_file(&self, key: &str) -> bool {
+        key.starts_with(self.prefix) && self.after.is_none_or(|after| key > after)
+    }
+
+    /// Whether a key that begins with `path` may be wanted.
+    fn wants_folder(&self, path: &str) -> bool {
+        let in_prefix = path.starts_with(self.prefix) || self.prefix.starts_with(path);
+        in_prefix && self.after.is_none_or(|after| path > after || after.starts_with(path))
+    }
+}
+
+/// What `name` is; some disks do not say it in their listings.
+fn kind(folder: &File, name: &str, listed: FileType) -> io::Result<Option<FileType>> {
+    if listed != FileType::Unknown {
+        return Ok(Some(listed));
+    }
+    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
