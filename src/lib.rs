@@ -1,4 +1,27 @@
-//! The server: one program that takes jobs in, runs them and keeps what they leave.
+//! The server: edges, adapters, wiring.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | how the parts are put together | [`app`] |
+//! | the MCP endpoint | [`mcp`] |
+//! | plain HTTP: files, jobs, health | [`http`] |
+//! | what a caller is shown of a job | [`view`] |
+//! | who calls, and from where | [`auth`] |
+//! | the settings | [`config`] |
+//! | bytes on disk, jobs that wait | [`store`], [`queue`] |
+//! | what goes wrong, and how it looks outside | [`error`] |
+//! | logs | [`telemetry`] |
+//! | the command line and the client | [`cli`] |
 
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod http;
+pub mod mcp;
 pub mod queue;
 pub mod store;
+pub mod telemetry;
+pub mod view;
+pub mod wait;

@@ -1,0 +1,22 @@
+//! Settings: each declared once, as a flag with its `HEAVYLIFT_*` variable, default and one-line doc.
+//!
+//! The only place that reads the environment. `cli` parses [`ServeArgs`] and [`ClientArgs`]; `app` gets a checked
+//! [`ServeConfig`]. Nothing here knows what the settings are used for.
+
+mod client;
+pub mod docs;
+mod faults;
+pub mod keys;
+mod serve;
+pub mod snippets;
+mod units;
+
+pub use client::ClientArgs;
+pub use faults::{Fault, Faults};
+pub use serve::{LogFormat, ServeArgs, ServeConfig};
+pub use units::{parse_bytes, show_bytes};
+
+/// What a setting's number of threads falls back to: the cores this process may use.
+pub(crate) fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,274 @@
+//! The server's settings: as written ([`ServeArgs`]) and as checked ([`ServeConfig`]).
+//!
+//! Every setting is text until [`ServeArgs::check`], so that all faults can be told at once and not only the first.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use url::Url;
+
+use super::faults::{Collector, Faults};
+use super::units::{parse_bytes, parse_duration, parse_number};
+use super::{available_cores, keys};
+
+mod parse;
+#[cfg(test)]
+mod tests;
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_hours(24);
+/// The platform may kill a replica 30 s after SIGTERM, and the rest of a shutdown needs its share.
+const MAX_DRAIN: Duration = Duration::from_secs(18);
+
+/// The settings of `heavylift serve`, as written on the command line or in the environment.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, env = "HEAVYLIFT_ADDR", default_value = "127.0.0.1:8000", value_name = "IP:PORT")]
+    addr: String,
+
+    /// Where jobs, results and files are kept: a folder as its file: URL; by default one in the user's data folder
+    #[arg(long, env = "HEAVYLIFT_STORE", value_name = "URL", hide_env_values = true)]
+    store: Option<String>,
+
+    /// Which queue hands out the jobs; local keeps it in this process
+    #[arg(long, env = "HEAVYLIFT_QUEUE", default_value = "local", value_name = "QUEUE", hide_env_values = true)]
+    queue: String,
+
+    /// Which part of the work this process does: all of it
+    #[arg(long, env = "HEAVYLIFT_ROLE", default_value = "all", value_name = "ROLE")]
+    role: String,
+
+    /// Jobs that run at the same time; by default the number of cores
+    #[arg(long, env = "HEAVYLIFT_WORKERS", value_name = "NUMBER")]
+    workers: Option<String>,
+
+    /// Threads that one job may use; by default the number of cores
+    #[arg(long, env = "HEAVYLIFT_THREADS_PER_JOB", value_name = "NUMBER")]
+    threads_per_job: Option<String>,
+
+    /// Address under which clients reach the server, for links and for the checks of Host and Origin
+    #[arg(long, env = "HEAVYLIFT_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+
+    /// File of API keys (see "heavylift config new-key"); without it everything belongs to "local"
+    #[arg(long, env = "HEAVYLIFT_API_KEYS", value_name = "FILE")]
+    api_keys: Option<String>,
+
+    /// Serve an address that others can reach without asking for API keys
+    #[arg(long, env = "HEAVYLIFT_ALLOW_ANONYMOUS", default_value = "false", default_missing_value = "true",
+        num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    allow_anonymous: String,
+
+    /// More values of the Host header to accept, separated by commas: host or host:port
+    #[arg(long, env = "HEAVYLIFT_ALLOWED_HOSTS", value_delimiter = ',', value_name = "HOSTS")]
+    allowed_hosts: Vec<String>,
+
+    /// More values of the Origin header to accept, separated by commas: scheme://host:port, or :* for any port
+    #[arg(long, env = "HEAVYLIFT_ALLOWED_ORIGINS", value_delimiter = ',', value_name = "ORIGINS")]
+    allowed_origins: Vec<String>,
+
+    /// How logs are written to standard error: pretty or json
+    #[arg(long, env = "HEAVYLIFT_LOG", default_value = "pretty", value_name = "FORMAT")]
+    log: String,
+
+    /// What is logged: a level, and levels by module
+    #[arg(long, env = "HEAVYLIFT_LOG_FILTER", default_value = "info,rmcp=warn", value_name = "FILTER")]
+    log_filter: String,
+
+    /// Seconds that a tool call stays open before it answers with a job's handle
+    #[arg(long, env = "HEAVYLIFT_WAIT_SECONDS", default_value = "50", value_name = "SECONDS")]
+    wait_seconds: String,
+
+    /// How long results and job records are kept
+    #[arg(long, env = "HEAVYLIFT_RESULT_TTL", default_value = "7days", value_name = "TIME")]
+    result_ttl: String,
+
+    /// How long a job runs on after the last client that knew of it has gone
+    #[arg(long, env = "HEAVYLIFT_ORPHAN_GRACE", default_value = "30s", value_name = "TIME")]
+    orphan_grace: String,
+
+    /// Jobs that may wait; one more is refused, to be tried again later
+    #[arg(long, env = "HEAVYLIFT_MAX_WAITING", default_value = "10000", value_name = "NUMBER")]
+    max_waiting: String,
+
+    /// Largest file that may be uploaded
+    #[arg(long, env = "HEAVYLIFT_MAX_UPLOAD_BYTES", default_value = "8GiB", value_name = "SIZE")]
+    max_upload_bytes: String,
+
+    /// Memory that one job's engine may use before it spills to disk
+    #[arg(long, env = "HEAVYLIFT_JOB_MEMORY", default_value = "1GiB", value_name = "SIZE")]
+    job_memory: String,
+
+    /// Longest time that one job may run
+    #[arg(long, env = "HEAVYLIFT_JOB_DEADLINE", default_value = "1h", value_name = "TIME")]
+    job_deadline: String,
+
+    /// How long a running job's lease lasts unless it is renewed
+    #[arg(long, env = "HEAVYLIFT_LEASE", default_value = "60s", value_name = "TIME")]
+    lease: String,
+
+    /// Time that running jobs get at shutdown before they are queued again, at most 18s
+    #[arg(long, env = "HEAVYLIFT_DRAIN_GRACE", default_value = "15s", value_name = "TIME")]
+    drain_grace: String,
+
+    /// Folder for what jobs need only while they run; by default inside the store's folder
+    #[arg(long, env = "HEAVYLIFT_SCRATCH", value_name = "FOLDER")]
+    scratch: Option<String>,
+}
+
+/// The settings as a command of their own, for their names, defaults and docs.
+#[derive(clap::Parser, Debug)]
+#[command(name = "heavylift serve")]
+pub(super) struct SettingsCommand {
+    #[command(flatten)]
+    pub(super) args: ServeArgs,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The server's settings, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeConfig {
+    /// What to bind; port 0 takes a free one.
+    pub addr: SocketAddr,
+    /// The store's folder; made at start where it is missing.
+    pub store: PathBuf,
+    /// How many jobs run at the same time.
+    pub workers: usize,
+    /// How many threads one job may use.
+    pub threads_per_job: usize,
+    /// Under which address clients reach the server, where that is not `addr`; ends without a slash.
+    pub public_url: Option<String>,
+    /// The file of API keys; without it everything belongs to `local`.
+    pub api_keys: Option<PathBuf>,
+    /// Whether an address that others can reach may be served without API keys.
+    pub allow_anonymous: bool,
+    /// More hosts to accept: `host` or `host:port`.
+    pub allowed_hosts: Vec<String>,
+    /// More origins to accept: `scheme://host:port`, with `:*` for any port.
+    pub allowed_origins: Vec<String>,
+    /// How logs are written.
+    pub log: LogFormat,
+    /// What is logged.
+    pub log_filter: String,
+    /// How long a tool call stays open.
+    pub wait: Duration,
+    /// How long results are kept.
+    pub result_ttl: Duration,
+    /// How long a job runs on unattended.
+    pub orphan_grace: Duration,
+    /// How many jobs may wait.
+    pub max_waiting: usize,
+    /// The largest upload.
+    pub max_upload_bytes: u64,
+    /// What one job's engine may use.
+    pub job_memory_bytes: u64,
+    /// How long one job may run.
+    pub job_deadline: Duration,
+    /// How long a lease lasts.
+    pub lease: Duration,
+    /// What running jobs get at shutdown.
+    pub drain_grace: Duration,
+    /// The folder for what jobs need while they run; made at start where it is missing.
+    pub scratch: PathBuf,
+}
+
+impl ServeArgs {
+    /// The settings, checked.
+    ///
+    /// # Errors
+    /// Every fault, each with its flag, its variable and what to write instead.
+    pub fn check(&self) -> Result<ServeConfig, Faults> {
+        let mut faults = Collector::default();
+        let numbers = |text: &Option<String>| match text {
+            Some(text) => parse_number(text, &(1..=1024)),
+            None => Ok(available_cores() as u64),
+        };
+        faults.take("queue", parse::queue(&self.queue));
+        faults.take("role", parse::role(&self.role));
+        let addr = faults.take("addr", parse::addr(&self.addr));
+        let store = faults.take("store", parse::store(self.store.as_deref()));
+        let workers = faults.take("workers", numbers(&self.workers));
+        let threads_per_job = faults.take("threads_per_job", numbers(&self.threads_per_job));
+        let public_url = faults.take("public_url", self.public_url.as_deref().map(parse::public_url).transpose());
+        let api_keys = faults.take("api_keys", self.api_keys.as_deref().map(parse::api_keys).transpose());
+        let allow_anonymous = faults.take("allow_anonymous", parse::boolean(&self.allow_anonymous));
+        let allowed_hosts = faults.take("allowed_hosts", parse::hosts(&self.allowed_hosts));
+        let allowed_origins = faults.take("allowed_origins", parse::origins(&self.allowed_origins));
+        let log = faults.take("log", parse::log(&self.log));
+        let log_filter = faults.take("log_filter", parse::log_filter(&self.log_filter));
+        let wait = faults.take("wait_seconds", parse_number(&self.wait_seconds, &(0..=600)));
+        let result_ttl = faults.take("result_ttl", parse_duration(&self.result_ttl, &(SECOND..=3650 * DAY)));
+        let orphan_grace = faults.take("orphan_grace", parse_duration(&self.orphan_grace, &(Duration::ZERO..=DAY)));
+        let max_waiting = faults.take("max_waiting", parse_number(&self.max_waiting, &(1..=1_000_000)));
+        let max_upload_bytes = faults.take("max_upload_bytes", parse::size(&self.max_upload_bytes, 1));
+        let job_memory_bytes = faults.take("job_memory", parse::size(&self.job_memory, 64 << 20));
+        let job_deadline = faults.take("job_deadline", parse_duration(&self.job_deadline, &(SECOND..=30 * DAY)));
+        let lease = faults.take("lease", parse_duration(&self.lease, &(SECOND..=DAY)));
+        let drain_grace = faults.take("drain_grace", parse_duration(&self.drain_grace, &(Duration::ZERO..=MAX_DRAIN)));
+        let scratch = faults.take("scratch", parse::scratch(self.scratch.as_deref(), store.as_deref()));
+        if let (Some(addr), Some(anonymous)) = (addr, allow_anonymous)
+            && let Err(message) = crate::auth::check_bind(addr, self.api_keys.is_some(), anonymous)
+        {
+            faults.add("addr", message);
+        }
+        let config = || {
+            Some(ServeConfig {
+                addr: addr?,
+                store: store?,
+                workers: usize::try_from(workers?).ok()?,
+                threads_per_job: usize::try_from(threads_per_job?).ok()?,
+                public_url: public_url?,
+                api_keys: api_keys?,
+                allow_anonymous: allow_anonymous?,
+                allowed_hosts: allowed_hosts?,
+                allowed_origins: allowed_origins?,
+                log: log?,
+                log_filter: log_filter?,
+                wait: Duration::from_secs(wait?),
+                result_ttl: result_ttl?,
+                orphan_grace: orphan_grace?,
+                max_waiting: usize::try_from(max_waiting?).ok()?,
+                max_upload_bytes: max_upload_bytes?,
+                job_memory_bytes: job_memory_bytes?,
+                job_deadline: job_deadline?,
+                lease: lease?,
+                drain_grace: drain_grace?,
+                scratch: scratch?,
+            })
+        };
+        faults.finish(config())
+    }
+}
+
+impl ServeConfig {
+    /// The settings that `flags` and the environment give, for callers that start a server without a command line.
+    ///
+    /// # Errors
+    /// What is wrong with them, all at once.
+    pub fn from_flags<'a>(flags: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let command = std::iter::once("heavylift serve").chain(flags);
+        let parsed = <SettingsCommand as clap::Parser>::try_parse_from(command).map_err(|error| error.to_string())?;
+        parsed.args.check().map_err(|faults| faults.to_string())
+    }
+
+    /// The address that clients use, without a slash at its end: the public one, or that of `bound`.
+    pub fn base_url(&self, bound: SocketAddr) -> String {
+        let reachable = match bound.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        self.public_url.clone().unwrap_or_else(|| format!("http://{}", SocketAddr::new(reachable, bound.port())))
+    }
+}

@@ -1,0 +1,125 @@
+//! From text to value, one function a kind of setting; each error says what to write instead.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::{LogFormat, Url, keys, parse_bytes};
+
+type Parsed<T> = Result<T, String>;
+
+pub(super) fn addr(text: &str) -> Parsed<SocketAddr> {
+    let numeric = text.trim().strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let numeric = numeric.as_deref().unwrap_or(text.trim());
+    numeric.parse().map_err(|_| format!("{text:?} is not an address; write an IP and a port, like 127.0.0.1:8000"))
+}
+
+/// The value of an https:// store is never repeated: it may carry a signature.
+pub(super) fn store(text: Option<&str>) -> Parsed<PathBuf> {
+    let Some(text) = text else {
+        let folders = directories::ProjectDirs::from("", "", "heavylift");
+        let folder = folders.map(|folders| folders.data_dir().join("store"));
+        return folder.ok_or_else(|| "the user has no home folder to keep data in; give file:///path".to_owned());
+    };
+    let url = Url::parse(text).map_err(|_| "this is not a URL; write file:///path to a folder".to_owned())?;
+    match url.scheme() {
+        "file" => url.to_file_path().map_err(|()| "this names no local folder; write file:///path".to_owned()),
+        "https" | "http" => Err("Azure storage is not in this build yet; use file:///path".to_owned()),
+        scheme => Err(format!("{scheme}:// is not a kind of store; use file:///path")),
+    }
+}
+
+pub(super) fn queue(text: &str) -> Parsed<()> {
+    match text {
+        "local" => Ok(()),
+        url if url.starts_with("http") => Err("Azure queues are not in this build yet; use local".to_owned()),
+        _ => Err("there is no such queue; use local".to_owned()),
+    }
+}
+
+pub(super) fn role(text: &str) -> Parsed<()> {
+    match text {
+        "all" => Ok(()),
+        "front" | "worker" => Err(format!("the role {text} is not in this build yet; use all")),
+        _ => Err(format!("{text:?} is not a role; use all")),
+    }
+}
+
+pub(super) fn public_url(text: &str) -> Parsed<String> {
+    let wrong = || format!("{text:?} is not an address for clients; write one like https://jobs.example.com");
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let plain =
+        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && plain {
+        return Ok(url.as_str().trim_end_matches('/').to_owned());
+    }
+    Err(wrong())
+}
+
+pub(super) fn api_keys(text: &str) -> Parsed<PathBuf> {
+    let path = PathBuf::from(text);
+    keys::read(&path).map_err(|error| error.to_string())?;
+    Ok(path)
+}
+
+pub(super) fn boolean(text: &str) -> Parsed<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
+}
+
+pub(super) fn hosts(texts: &[String]) -> Parsed<Vec<String>> {
+    let check = |text: &String| {
+        let host = text.trim().to_ascii_lowercase();
+        let url = Url::parse(&format!("http://{host}/")).ok();
+        let plain = url.is_some_and(|url| url.path() == "/" && url.username().is_empty());
+        let harmless = !host.contains(['/', '@', '*', '?', '#']);
+        if plain && harmless { Ok(host) } else { Err(format!("{text:?} is not a host; write host or host:port")) }
+    };
+    texts.iter().map(check).collect()
+}
+
+pub(super) fn origins(texts: &[String]) -> Parsed<Vec<String>> {
+    let check = |text: &String| {
+        let origin = text.trim().trim_end_matches('/').to_ascii_lowercase();
+        let url = Url::parse(origin.strip_suffix(":*").unwrap_or(&origin)).ok();
+        let plain = url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/");
+        let harmless = !origin.contains(['@', '?', '#']);
+        let wrong =
+            || format!("{text:?} is not an origin; write one like https://app.example.com or http://localhost:*");
+        if plain && harmless { Ok(origin) } else { Err(wrong()) }
+    };
+    texts.iter().map(check).collect()
+}
+
+pub(super) fn log(text: &str) -> Parsed<LogFormat> {
+    match text {
+        "pretty" => Ok(LogFormat::Pretty),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is not a log format; use pretty or json")),
+    }
+}
+
+pub(super) fn log_filter(text: &str) -> Parsed<String> {
+    let example = "write a level or levels by module, like info,rmcp=warn";
+    let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
+    parsed.map(|_| text.to_owned()).map_err(|error| format!("{text:?} is not a filter ({error}); {example}"))
+}
+
+pub(super) fn size(text: &str, least: u64) -> Parsed<u64> {
+    let bytes = parse_bytes(text)?;
+    if bytes >= least {
+        return Ok(bytes);
+    }
+    Err(format!("{text} is too small; give at least {}", super::super::show_bytes(least)))
+}
+
+pub(super) fn scratch(text: Option<&str>, store: Option<&Path>) -> Parsed<PathBuf> {
+    match (text, store) {
+        (Some(""), _) => Err("the folder's name is empty; name a folder or leave the setting out".to_owned()),
+        (Some(text), _) => Ok(PathBuf::from(text)),
+        // Without a store there is a fault already; this value is never used.
+        (None, store) => Ok(store.unwrap_or(Path::new(".")).join("scratch")),
+    }
+}

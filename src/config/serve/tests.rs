@@ -1,0 +1,93 @@
+//! Settings: defaults, every fault at once, and what is refused.
+
+use clap::Parser as _;
+
+use super::*;
+
+fn parse(args: &[&str]) -> Result<ServeConfig, Faults> {
+    let command = std::iter::once("heavylift serve").chain(args.iter().copied());
+    SettingsCommand::try_parse_from(command).expect("clap takes it").args.check()
+}
+
+fn fault(args: &[&str]) -> String {
+    parse(args).expect_err("a fault").to_string()
+}
+
+#[test]
+fn the_defaults_hold() {
+    let config = parse(&["--store", "file:///data/my%20jobs"]).expect("defaults are valid");
+    assert_eq!(config.addr, "127.0.0.1:8000".parse().expect("address"));
+    assert_eq!(config.store, PathBuf::from("/data/my jobs"));
+    assert_eq!(config.scratch, PathBuf::from("/data/my jobs/scratch"));
+    assert_eq!((config.workers, config.threads_per_job), (available_cores(), available_cores()));
+    assert_eq!((config.wait, config.result_ttl), (Duration::from_secs(50), 7 * DAY));
+    assert_eq!((config.orphan_grace, config.drain_grace), (Duration::from_secs(30), Duration::from_secs(15)));
+    assert_eq!((config.max_waiting, config.max_upload_bytes, config.job_memory_bytes), (10_000, 8 << 30, 1 << 30));
+    assert_eq!((config.job_deadline, config.lease), (Duration::from_hours(1), Duration::from_mins(1)));
+    assert_eq!((config.log, config.log_filter.as_str()), (LogFormat::Pretty, "info,rmcp=warn"));
+    assert!(!config.allow_anonymous && config.api_keys.is_none() && config.public_url.is_none());
+}
+
+#[test]
+fn every_fault_is_told_at_once_with_flag_variable_and_remedy() {
+    let args =
+        ["--addr", "nowhere", "--workers", "0", "--drain-grace", "19s", "--log", "xml", "--max-upload-bytes", "big"];
+    let Faults(faults) = parse(&args).expect_err("faults");
+    let named: Vec<_> = faults.iter().map(|fault| (fault.flag.as_str(), fault.variable.as_str())).collect();
+    assert_eq!(
+        named,
+        [
+            ("--addr", "HEAVYLIFT_ADDR"),
+            ("--workers", "HEAVYLIFT_WORKERS"),
+            ("--log", "HEAVYLIFT_LOG"),
+            ("--max-upload-bytes", "HEAVYLIFT_MAX_UPLOAD_BYTES"),
+            ("--drain-grace", "HEAVYLIFT_DRAIN_GRACE"),
+        ]
+    );
+    let text = Faults(faults).to_string();
+    assert!(text.starts_with("5 settings cannot be used"), "{text}");
+    assert!(text.contains("from 1 to 1024") && text.contains("from 0s to 18s") && text.contains("512MiB"), "{text}");
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused_by_name_and_without_its_secret() {
+    let text = fault(&["--store", "https://acct.blob.core.windows.net/c?sig=SECRET"]);
+    assert!(text.contains("Azure storage is not in this build yet") && !text.contains("SECRET"), "{text}");
+    let text = fault(&["--queue", "https://acct.queue.core.windows.net/q?sig=SECRET"]);
+    assert!(text.contains("not in this build yet") && !text.contains("SECRET"), "{text}");
+    assert!(fault(&["--role", "worker"]).contains("the role worker is not in this build yet"));
+    assert!(fault(&["--store", "/var/jobs"]).contains("file:///path"));
+}
+
+#[test]
+fn an_open_address_needs_keys_or_consent() {
+    assert!(fault(&["--addr", "0.0.0.0:8000"]).contains("--allow-anonymous"));
+    assert!(parse(&["--addr", "0.0.0.0:8000", "--allow-anonymous"]).expect("consent").allow_anonymous);
+    assert!(!parse(&["--allow-anonymous=false"]).expect("fine").allow_anonymous);
+    assert!(parse(&["--addr", "localhost:0"]).expect("loopback").addr.ip().is_loopback());
+}
+
+#[test]
+fn a_missing_key_file_is_a_fault() {
+    assert!(fault(&["--api-keys", "/nonexistent/keys.toml"]).contains("HEAVYLIFT_API_KEYS"));
+    assert!(fault(&["--api-keys="]).contains("HEAVYLIFT_API_KEYS"));
+}
+
+#[test]
+fn lists_are_split_and_checked() {
+    let config =
+        parse(&["--allowed-hosts", "Jobs.example.com, 10.0.0.4:8000", "--allowed-origins", "https://a.example:*"]);
+    let config = config.expect("valid");
+    assert_eq!(config.allowed_hosts, ["jobs.example.com", "10.0.0.4:8000"]);
+    assert_eq!(config.allowed_origins, ["https://a.example:*"]);
+    assert!(fault(&["--allowed-hosts", "https://a.example"]).contains("host:port"));
+    assert!(fault(&["--allowed-origins", "a.example"]).contains("HEAVYLIFT_ALLOWED_ORIGINS"));
+}
+
+#[test]
+fn the_base_url_is_one_that_clients_can_use() {
+    let config = parse(&["--addr", "0.0.0.0:0", "--allow-anonymous"]).expect("valid");
+    assert_eq!(config.base_url("0.0.0.0:81".parse().expect("address")), "http://127.0.0.1:81");
+    let config = parse(&["--public-url", "https://jobs.example.com/"]).expect("valid");
+    assert_eq!(config.base_url(config.addr), "https://jobs.example.com");
+}
