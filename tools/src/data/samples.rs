@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{AnyTool, Catalogue, Context, Input, InputSpec, Limits, Outcome, ToolError};
+use crate::{Catalogue, Context, Input, InputSpec, Limits, Outcome, ToolError};
 
 /// A workspace in a temporary folder.
 pub(super) struct Workspace {
@@ -39,7 +39,9 @@ impl Workspace {
     pub(super) fn put_copy(&self, path: &str, sql: &str, options: &str) -> Input {
         let connection = duckdb::Connection::open_in_memory().expect("open");
         let local = self.local(path);
-        connection.execute_batch(&format!("COPY ({sql}) TO '{}' ({options})", local.display())).expect("copy");
+        connection
+            .execute_batch(&format!("COPY ({sql}) TO '{}' ({options})", local.to_string_lossy().replace('\'', "''")))
+            .expect("copy");
         self.input(path)
     }
 

@@ -169,8 +169,11 @@ impl Fault {
 fn did_you_mean_any(wanted: &str, candidates: &str, message: &str) -> String {
     let quoted = message.split_once("Candidate bindings:").map_or("", |(_, list)| list);
     let listed = candidates.split(',').chain(quoted.split('"').skip(1).step_by(2));
-    let names: Vec<&str> = listed.map(|name| name.rsplit('.').next().unwrap_or(name).trim()).collect();
-    let mut names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
-    names.dedup();
+    let mut names: Vec<&str> = Vec::new();
+    for name in listed.map(|name| name.rsplit('.').next().unwrap_or(name).trim()) {
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
     did_you_mean(wanted, names)
 }

@@ -40,11 +40,6 @@ impl Watch {
         Self { sink: ctx.progress(), cancel: ctx.cancel().clone(), done: Arc::default() }
     }
 
-    /// A watch that nobody listens to, for work of a moment.
-    pub(in crate::data) fn silent() -> Self {
-        Self { sink: Arc::new(|_| {}), cancel: Cancel::default(), done: Arc::default() }
-    }
-
     /// The flag that stops the job.
     pub(in crate::data) fn cancel(&self) -> &Cancel {
         &self.cancel

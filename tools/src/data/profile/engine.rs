@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use polars::prelude::{
-    DataFrame, Engine, Expr, LazyFrame, PlRefPath, PolarsError, QueryResult, ScanArgsParquet, UniqueKeepStrategy, len,
+    DataFrame, Engine, Expr, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, UniqueKeepStrategy, len,
 };
 
 use crate::ToolError;
@@ -52,7 +52,7 @@ fn count(answer: &DataFrame) -> Result<u64, ToolError> {
 }
 
 fn collect(frame: LazyFrame) -> Result<DataFrame, ToolError> {
-    let run = AssertUnwindSafe(|| frame.collect_with_engine(Engine::Streaming).map(QueryResult::unwrap_single));
+    let run = AssertUnwindSafe(|| frame.collect_with_engine(Engine::Streaming).map(|answer| answer.unwrap_single()));
     let answer = catch_unwind(run).map_err(|_| ToolError::internal("profiling the table failed: Polars panicked"))?;
     answer.map_err(|error| failed(&error))
 }

@@ -114,7 +114,8 @@ impl Output {
     fn cell(self, column: &Export) -> String {
         let name = ident(&column.name);
         let bare = column.dtype.split('(').next().unwrap_or_default();
-        let textual = matches!(bare, "ENUM" | "BIT" | "BIGNUM" | "VARIANT" | "UNION" | "TIME WITH TIME ZONE");
+        let textual =
+            matches!(bare, "ENUM" | "BIT" | "INTERVAL" | "BIGNUM" | "VARIANT" | "UNION" | "TIME WITH TIME ZONE");
         match (self, column.dtype.as_str()) {
             (_, "BIGINT" | "DECIMAL(38,0)") => format!("CAST({name} AS {}) AS {name}", column.dtype),
             (Self::Json, "FLOAT" | "DOUBLE") => {

@@ -70,6 +70,9 @@ fn write(
 }
 
 fn writing(what: &str, error: &::parquet::errors::ParquetError) -> ToolError {
+    if let ::parquet::errors::ParquetError::NYI(why) = error {
+        return ToolError::unsupported(format!("{what} failed on a type that is not offered ({why}); cast it to text"));
+    }
     if let ::parquet::errors::ParquetError::External(cause) = error
         && let Some(cause) = cause.downcast_ref::<std::io::Error>()
     {

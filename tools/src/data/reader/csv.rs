@@ -137,7 +137,7 @@ fn ragged_error(name: &str, row: Record, header: usize) -> ToolError {
         "{name}, line {}: {} where the first row has {}; mend that row, or quote a field that holds the separator",
         row.line,
         fields(row.fields),
-        fields(header)
+        header
     );
     ToolError::new(ToolErrorKind::BadInput, message)
 }

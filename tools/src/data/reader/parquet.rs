@@ -13,7 +13,7 @@ const MAGIC: &[u8] = b"PAR1";
 /// The magic at both ends and the footer's length.
 const LEAST_BYTES: u64 = 12;
 /// Cells up to this many are harmless whatever the file's size.
-const HARMLESS_CELLS: u64 = 100_000_000;
+const HARMLESS_CELLS: u64 = 50_000_000;
 /// Cells a byte of file may stand for: far more than run-length encoding of one value gives in files that engines write.
 const CELLS_PER_BYTE: u64 = 4096;
 
@@ -58,7 +58,7 @@ fn judge(metadata: &ParquetMetaData, size: u64) -> Result<(), String> {
     let columns = metadata.file_metadata().schema_descr().num_columns() as u64;
     let cells = declared.saturating_mul(columns.max(1));
     if cells > HARMLESS_CELLS && cells / size > CELLS_PER_BYTE {
-        return Err(format!("it declares {declared} rows of {columns} columns in {size} bytes, which cannot be"));
+        return Err(format!("it declares {declared} rows of {columns} columns in {size} bytes"));
     }
     Ok(())
 }

@@ -129,12 +129,11 @@ fn a_column_that_becomes_text_late_fails_nothing() {
     }
     workspace.put("late.csv", csv + "60000,A7\n");
     workspace.put("late.ndjson", lines + "{\"n\": 60000, \"code\": \"A7\"}\n");
+    let summary = "SELECT count(*), count_if(CAST(code AS VARCHAR) LIKE '%A7%'), typeof(any_value(n)) FROM";
     for file in ["late.csv", "late.ndjson"] {
-        let rows = workspace.rows(&format!("SELECT count(*), max(code), typeof(any_value(n)) FROM '{file}'"));
-        assert_eq!(rows[0][0], 60_001, "{file}");
-        assert_eq!(rows[0][1], "A7", "{file}");
-        assert_eq!(rows[0][2], "BIGINT", "{file}");
+        assert_eq!(workspace.rows(&format!("{summary} '{file}'")), json!([[60_001, 1, "BIGINT"]]), "{file}");
     }
+    assert_eq!(workspace.rows("SELECT max(code) FROM 'late.csv'"), json!([["A7"]]));
 }
 
 #[test]
@@ -142,13 +141,13 @@ fn headers_and_line_ends_are_found() {
     let workspace = Workspace::new();
     workspace.put("noheader.csv", "1,2\n3,4\n");
     workspace.put("words.csv", "a,b\nx,y\n");
-    workspace.put("only.csv", "a,b\n");
+    workspace.put("bare.csv", "a,b\n");
     workspace.put("mixed.csv", "a,b\r\n1,2\n3,4\r\n");
     workspace.put("mac.csv", "a,b\r1,2\r3,4\r");
     workspace.put("one.csv", "name\nAnn\nBob\n");
     assert_eq!(workspace.rows("SELECT count(*), sum(column0) FROM noheader"), json!([[2, 4]]));
     assert_eq!(workspace.rows("SELECT a, b FROM words"), json!([["x", "y"]]));
-    assert_eq!(workspace.rows("SELECT count(a), count(b) FROM only"), json!([[0, 0]]));
+    assert_eq!(workspace.rows("SELECT count(a), count(b) FROM bare"), json!([[0, 0]]));
     assert_eq!(workspace.rows("SELECT sum(a), sum(b) FROM mixed"), json!([[4, 6]]));
     assert_eq!(workspace.rows("SELECT sum(a), sum(b) FROM mac"), json!([[4, 6]]));
     assert_eq!(workspace.rows("SELECT name FROM one"), json!([["Ann"], ["Bob"]]));
@@ -215,7 +214,7 @@ fn broken_json_is_named_by_its_line() {
     workspace.put("words.json", "hello world");
     workspace.put("cut.json", "[{\"a\": 1}, {\"a\": 2");
     let message = bad(&workspace, "lines.ndjson");
-    assert!(message.starts_with("lines.ndjson is not valid JSON at byte 8 in line 3"), "{message}");
+    assert!(message.starts_with("lines.ndjson is not valid JSON at byte 9 in line 3"), "{message}");
     bad(&workspace, "words.json");
     bad(&workspace, "cut.json");
 }
@@ -254,8 +253,7 @@ fn a_footer_cannot_promise_more_rows_than_its_file_has_room_for() {
     // One run-length encoded value, very many times over: what a small file that aborts an engine looks like.
     let schema = Arc::new(parse_message_type("message t { optional int64 n; }").expect("schema"));
     let mut bytes = Vec::new();
-    let mut writer =
-        SerializedFileWriter::new(&mut bytes, schema, Arc::new(WriterProperties::default())).expect("writer");
+    let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::new(one_page)).expect("writer");
     let nulls = vec![0_i16; 10_000_000];
     for _ in 0..20 {
         let mut group = writer.next_row_group().expect("group");
