@@ -1,7 +1,21 @@
-//! Tables: SQL on DuckDB, typed work on Polars, and the one reader that feeds both.
+//! Tables: SQL on DuckDB ([`Query`]), typed work on Polars ([`Profile`]), a look inside a file ([`preview_file`]), and the
+//! one reader that feeds them all.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | what a file is and how either engine opens it | `reader` |
+//! | the locked-down DuckDB of one job, its watcher, its faults | `duck` |
+//! | which SQL is let through | `query/guard` |
 
+mod cells;
+mod duck;
+mod preview;
 mod profile;
 mod query;
+mod reader;
+#[cfg(test)]
+mod samples;
 
+pub use preview::preview_file;
 pub use profile::Profile;
 pub use query::Query;

@@ -1,0 +1,179 @@
+//! What DuckDB says went wrong, taken apart: the connection is set to give its errors as JSON.
+//!
+//! A fault becomes a query's error here, and an input's error in `reader`. Its text never leaves without `Hidden` having taken
+//! the host's paths out of it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::data::query::place;
+use crate::suggest::did_you_mean;
+use crate::{ToolError, ToolErrorKind};
+
+/// Local paths and what to say instead of them.
+#[derive(Clone, Default)]
+pub(in crate::data) struct Hidden(Vec<(String, String)>);
+
+impl Hidden {
+    /// Says `name` for `path`.
+    pub(in crate::data) fn add(&mut self, path: &Path, name: &str) {
+        self.0.push((path.to_string_lossy().into_owned(), name.to_owned()));
+        self.0.sort_by_key(|(path, _)| std::cmp::Reverse(path.len())); // a file before the folder it is in
+    }
+
+    /// `text` without the paths.
+    pub(in crate::data) fn scrub(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (path, name)| text.replace(path.as_str(), name))
+    }
+}
+
+/// An error of DuckDB.
+#[derive(Debug, Default)]
+pub(in crate::data) struct Fault {
+    /// `Binder`, `Catalog`, `Conversion`, …
+    pub(in crate::data) kind: String,
+    /// The whole message.
+    pub(in crate::data) message: String,
+    /// `COLUMN_NOT_FOUND`, …
+    subtype: String,
+    /// The name that was not found.
+    name: String,
+    /// What kind of name it is: `Table`, `Scalar Function`.
+    of: String,
+    /// Names near to it, by DuckDB.
+    candidates: String,
+    /// Byte offset in the statement.
+    position: Option<usize>,
+}
+
+impl From<duckdb::Error> for Fault {
+    fn from(error: duckdb::Error) -> Self {
+        let text = match error {
+            duckdb::Error::DuckDBFailure(_, Some(text)) => text,
+            other => other.to_string(),
+        };
+        let json = text.find('{').and_then(|start| serde_json::from_str::<Value>(text[start..].trim_end()).ok());
+        match json {
+            Some(json) if json.get("exception_message").is_some() => Self::from_json(&json),
+            _ => Self { message: text, ..Self::default() },
+        }
+    }
+}
+
+impl Fault {
+    fn from_json(json: &Value) -> Self {
+        let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self {
+            kind: text("exception_type"),
+            message: text("exception_message"),
+            subtype: text("error_subtype"),
+            name: text("name"),
+            of: text("type"),
+            candidates: text("candidates"),
+            position: text("position").parse().ok(),
+        }
+    }
+
+    /// The fault of a statement that begins `ahead` bytes before the caller's text.
+    pub(in crate::data) fn behind(mut self, ahead: usize) -> Self {
+        self.position = self.position.and_then(|at| at.checked_sub(ahead));
+        self
+    }
+
+    /// Our own statement failed.
+    pub(in crate::data) fn into_internal(self, what: &str) -> ToolError {
+        self.resources().unwrap_or_else(|| ToolError::internal(format!("{what} failed: {}", self.first_line())))
+    }
+
+    /// A caller's `sql` over `tables` failed.
+    pub(in crate::data) fn into_query_error(self, sql: &str, tables: &[String], hidden: &Hidden) -> ToolError {
+        if let Some(error) = self.resources() {
+            return error;
+        }
+        if self.kind == "Interrupt" {
+            return ToolError::cancelled();
+        }
+        let what = self.describe(tables);
+        let place = self.position.map_or_else(String::new, |at| format!(" ({})", place(sql, at)));
+        ToolError::bad_query(hidden.scrub(&format!("{what}{place}")))
+    }
+
+    /// The error when memory or disk ran out.
+    pub(in crate::data) fn resources(&self) -> Option<ToolError> {
+        let text = self.message.as_str();
+        let full = text.contains("No space left") || text.contains("max_temp_directory_size");
+        if full {
+            let message =
+                "no room on the server's disk for the job's intermediate data; try again later or ask for less";
+            return Some(ToolError::new(ToolErrorKind::NoSpace, message));
+        }
+        let memory = self.kind.contains("Out of Memory") || text.contains("failed to allocate");
+        memory.then(|| {
+            ToolError::too_large(
+                "the job needs more memory than it may use; read fewer columns or rows, or aggregate earlier",
+            )
+        })
+    }
+
+    fn describe(&self, tables: &[String]) -> String {
+        let of_table = match tables {
+            [one] => format!(" in {one}"),
+            _ => String::new(),
+        };
+        if self.subtype == "COLUMN_NOT_FOUND" && !self.name.is_empty() {
+            let hint = did_you_mean_any(&self.name, &self.candidates, &self.message);
+            return format!("column \"{}\" not found{of_table}{hint}", self.name);
+        }
+        if let Some((table, column)) = self.table_without_column() {
+            let hint = did_you_mean_any(column, "", &self.message);
+            return format!("column \"{column}\" not found in {table}{hint}");
+        }
+        if self.subtype == "MISSING_ENTRY" && self.of == "Table" {
+            let hint = did_you_mean(&self.name, tables.iter().map(String::as_str));
+            return format!("table \"{}\" not found{hint}", self.name);
+        }
+        if self.subtype == "MISSING_ENTRY" && self.of.contains("Function") {
+            return format!(
+                "there is no function {}(){}",
+                self.name,
+                did_you_mean_any(&self.name, &self.candidates, "")
+            );
+        }
+        self.first_line()
+    }
+
+    /// `Table "s" does not have a column named "prise"`.
+    fn table_without_column(&self) -> Option<(&str, &str)> {
+        if !self.message.contains("does not have a column named") {
+            return None;
+        }
+        let mut quoted = self.message.split('"').skip(1).step_by(2);
+        Some((quoted.next()?, quoted.next()?))
+    }
+
+    /// The message's first line, begun in lower case, without a final period.
+    pub(in crate::data) fn first_line(&self) -> String {
+        let line = self.message.lines().find(|line| !line.trim().is_empty()).unwrap_or("the engine gave no reason");
+        let line = line.trim().trim_end_matches(['.', '!']);
+        let mut chars = line.chars();
+        let (first, rest) = (chars.next(), chars.as_str());
+        let shouts = rest.chars().next().is_some_and(char::is_uppercase); // CSV, JSON stay as they are
+        first.map_or_else(String::new, |c| {
+            if shouts { line.to_owned() } else { c.to_lowercase().chain(rest.chars()).collect() }
+        })
+    }
+}
+
+/// DuckDB's candidates are in a field of the error or, for some, in its text as `Candidate bindings: "price", "id"`.
+fn did_you_mean_any(wanted: &str, candidates: &str, message: &str) -> String {
+    let quoted = message.split_once("Candidate bindings:").map_or("", |(_, list)| list);
+    let listed = candidates.split(',').chain(quoted.split('"').skip(1).step_by(2));
+    let mut names: Vec<&str> = Vec::new();
+    for name in listed.map(|name| name.rsplit('.').next().unwrap_or(name).trim()) {
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    did_you_mean(wanted, names)
+}

@@ -1,0 +1,69 @@
+//! DuckDB, one database in memory for one job, locked before any SQL of a caller reaches it.
+//!
+//! Used by the query tool, the preview and the reader's conversions. Nothing outside this folder opens a connection.
+
+mod fault;
+mod ident;
+mod watch;
+
+use std::path::{Path, PathBuf};
+
+use duckdb::{Config, Connection};
+
+pub(in crate::data) use fault::{Fault, Hidden};
+pub(in crate::data) use ident::{ident, text};
+pub(in crate::data) use watch::{Phase, Watch};
+
+use crate::{Limits, ToolError};
+
+/// A connection that can only parse: no files, no settings, no extensions.
+pub(in crate::data) fn parser() -> duckdb::Result<Connection> {
+    let connection = Connection::open_in_memory_with_flags(base()?.threads(1)?)?;
+    connection.execute_batch(
+        "SET memory_limit = '256MB'; SET temp_directory = ''; SET enable_external_access = false; \
+         SET lock_configuration = true;",
+    )?;
+    Ok(connection)
+}
+
+/// Opens the database of one job. It reads `readable`, writes `writable` and spills below `scratch`; nothing else, ever.
+///
+/// # Errors
+/// `Internal` when DuckDB refuses one of our own settings.
+pub(in crate::data) fn open(
+    limits: &Limits,
+    scratch: &Path,
+    readable: &[PathBuf],
+    writable: &[PathBuf],
+) -> Result<Connection, ToolError> {
+    let paths: Vec<&PathBuf> = readable.iter().chain(writable).collect();
+    locked(limits, scratch, &paths).map_err(|error| Fault::from(error).into_internal("opening the engine"))
+}
+
+fn locked(limits: &Limits, scratch: &Path, paths: &[&PathBuf]) -> duckdb::Result<Connection> {
+    let threads = i64::try_from(limits.threads).unwrap_or(1).max(1);
+    let connection = Connection::open_in_memory_with_flags(base()?.threads(threads)?)?;
+    connection.set_query_progress_tracking(true)?;
+    let paths: Vec<String> = paths.iter().map(|path| text(&path.to_string_lossy())).collect();
+    connection.execute_batch(&format!(
+        "SET errors_as_json = true; SET memory_limit = '{memory}B'; SET temp_directory = {spill}; \
+         SET max_temp_directory_size = '{disk}B'; SET allowed_directories = [{folder}]; SET allowed_paths = [{paths}]; \
+         SET allow_community_extensions = false; SET enable_external_access = false; SET lock_configuration = true;",
+        memory = limits.memory_bytes,
+        disk = limits.max_output_bytes,
+        spill = text(&scratch.join("spill").to_string_lossy()),
+        folder = text(&format!("{}/", scratch.to_string_lossy())),
+        paths = paths.join(", "),
+    ))?;
+    Ok(connection)
+}
+
+fn base() -> duckdb::Result<Config> {
+    Config::default()
+        .with("autoload_known_extensions", "false")?
+        .with("autoinstall_known_extensions", "false")?
+        .with("allow_unsigned_extensions", "false")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+use serde_json::json;
+
+use super::*;
+use crate::ToolErrorKind;
+use crate::data::samples::Workspace;
+
+fn look(input: &Input, rows: usize) -> Report {
+    preview_file(input, rows, &Limits::default()).expect("a preview")
+}
+
+#[test]
+fn a_small_table_is_shown_whole() {
+    let workspace = Workspace::new();
+    let report = look(&workspace.put("a.csv", "n,name\n1,ä\n2,b\n"), 10);
+    assert_eq!(report.summary, "a.csv: a table of 2 columns, 2 rows");
+    assert_eq!(json!(report.rows), json!([[1, "ä"], [2, "b"]]));
+    assert_eq!((report.row_count, report.truncated), (Some(2), false));
+    assert_eq!(report.details, json!({"kind": "table"}));
+}
+
+#[test]
+fn a_big_table_is_looked_at_from_its_beginning() {
+    let workspace = Workspace::new();
+    let mut text = "n;name\n".to_owned();
+    (0..100_000).for_each(|n| text += &format!("{n};\"two\nlines\"\n"));
+    text += "ragged\n"; // far behind what a preview reads
+    let lines: String = (0..100_000).map(|n| format!("{{\"n\": {n}, \"name\": \"two\\nlines\"}}\n")).collect();
+    let array = format!("[{}]", lines.trim_end().replace('\n', ","));
+    let sixteen: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let files = [
+        workspace.put("a.csv", &text),
+        workspace.put_gzipped("b.csv.gz", &text),
+        workspace.put("c.csv", sixteen),
+        workspace.put("d.ndjson", &lines),
+        workspace.put("e.json", array),
+        workspace.put_copy(
+            "f.parquet",
+            "SELECT range AS n, 'two' || chr(10) || 'lines' AS name FROM range(100000)",
+            "FORMAT parquet",
+        ),
+    ];
+    for file in &files {
+        let report = look(file, 2);
+        assert_eq!(json!(report.rows), json!([[0, "two\nlines"], [1, "two\nlines"]]), "{}", file.path);
+        assert_eq!((report.row_count, report.truncated), (None, true), "{}", file.path);
+        assert!(report.guidance[0].contains(file.path.as_str()));
+    }
+}
+
+#[test]
+fn a_text_is_shown_by_lines() {
+    let workspace = Workspace::new();
+    let report = look(&workspace.put("notes.md", "# Über\n\nlines, commas\nlast"), 3);
+    assert_eq!(json!(report.rows), json!([["# Über"], [""], ["lines, commas"]]));
+    assert!(report.truncated);
+    let report = look(&workspace.put("latin.txt", b"M\xfcller\n"), 3);
+    assert_eq!((json!(report.rows), report.row_count), (json!([["Müller"]]), Some(1)));
+    let report = look(&workspace.put("long.log", "x".repeat(1 << 20)), 3);
+    assert_eq!(report.rows[0][0].as_str().map(|cell| cell.chars().count()), Some(201));
+}
+
+#[test]
+fn a_picture_is_measured_by_its_header() {
+    let workspace = Workspace::new();
+    let input = workspace.put("a.png", "");
+    image::RgbImage::new(7, 5).save_with_format(&input.local, image::ImageFormat::Png).expect("save");
+    let report = look(&workspace.input("a.png"), 3);
+    assert_eq!(report.details, json!({"kind": "picture", "format": "png", "width": 7, "height": 5}));
+}
+
+#[test]
+fn what_cannot_be_shown_says_why() {
+    let workspace = Workspace::new();
+    let fault = |input: &Input| preview_file(input, 5, &Limits::default()).expect_err("no preview");
+    let text = fault(&workspace.put("text.png", "no picture at all"));
+    assert_eq!(text.kind, ToolErrorKind::BadInput);
+    assert_eq!(text.message, "text.png is not a picture as its name says; replace it");
+    assert_eq!(fault(&workspace.put("empty.csv", "")).kind, ToolErrorKind::BadInput);
+    assert_eq!(fault(&workspace.put("a.zip", b"PK\x03\x04...")).kind, ToolErrorKind::Unsupported);
+    let ragged = fault(&workspace.put("ragged.csv", "a,b\n1,2\n3\n"));
+    assert!(ragged.message.starts_with("ragged.csv, line 3"), "{ragged}");
+}
