@@ -63,18 +63,14 @@ impl Filter {
         if sigma > MAX_KERNEL_SIGMA { Self::Means(Window::of(sigma)) } else { Self::Kernel(kernel(sigma)) }
     }
 
-    /// Blurs `lanes` lines that lie side by side in `lines`; `spare` is as long.
-    fn run(&self, lines: &mut [f32], spare: &mut [f32], lanes: usize) {
+    /// Blurs `lanes` lines that lie side by side in `lines` into `blurred`; `lines` is spoilt.
+    fn run(&self, lines: &mut [f32], blurred: &mut [f32], lanes: usize) {
         match self {
-            Self::Kernel(kernel) => {
-                convolve(lines, spare, lanes, kernel);
-                lines.copy_from_slice(spare);
-            }
+            Self::Kernel(kernel) => convolve(lines, blurred, lanes, kernel),
             Self::Means(window) => {
-                mean(lines, spare, lanes, *window);
-                mean(spare, lines, lanes, *window);
-                mean(lines, spare, lanes, *window);
-                lines.copy_from_slice(spare);
+                mean(lines, blurred, lanes, *window);
+                mean(blurred, lines, lanes, *window);
+                mean(lines, blurred, lanes, *window);
             }
         }
     }
@@ -117,30 +113,42 @@ impl Window {
 }
 
 fn blur<T: Sample>(samples: &mut [T], layout: Layout, filter: &Filter) {
+    let (channels, stride) = (layout.channels, layout.stride());
     premultiply(samples, layout);
-    let rows: Vec<usize> = (0..layout.height).map(|row| row * layout.stride()).collect();
-    let starts = rows.iter().flat_map(|row| (0..layout.channels).map(move |channel| row + channel)).collect::<Vec<_>>();
-    smooth(samples, &starts, layout.width, layout.channels, filter);
-    let starts = (0..layout.stride()).collect::<Vec<_>>();
-    smooth(samples, &starts, layout.height, layout.stride(), filter);
+    let rows: Vec<usize> = (0..layout.height).map(|row| row * stride).collect();
+    let mut lines = Lines { length: layout.width, step: channels, filter, buffers: <[Vec<f32>; 2]>::default() };
+    rows.chunks(LANES / channels).for_each(|rows| lines.smooth(samples, rows, channels));
+    (lines.length, lines.step) = (layout.height, stride);
+    (0..stride).step_by(LANES).for_each(|column| lines.smooth(samples, &[column], LANES.min(stride - column)));
     unpremultiply(samples, layout);
 }
 
-/// Smooths lines of `length` samples, `step` apart, that begin at `starts`.
-fn smooth<T: Sample>(samples: &mut [T], starts: &[usize], length: usize, step: usize, filter: &Filter) {
-    let (mut one, mut other) = (vec![0.0; length * LANES], vec![0.0; length * LANES]);
-    for starts in starts.chunks(LANES) {
-        let lanes = starts.len();
-        let (one, other) = (&mut one[..length * lanes], &mut other[..length * lanes]);
-        for (index, values) in one.chunks_exact_mut(lanes).enumerate() {
-            for (value, start) in values.iter_mut().zip(starts) {
-                *value = samples[start + index * step].into();
+/// Lines of `length` samples, `step` apart, and room to work on as many as go side by side.
+struct Lines<'a> {
+    length: usize,
+    step: usize,
+    filter: &'a Filter,
+    buffers: [Vec<f32>; 2],
+}
+
+impl Lines<'_> {
+    /// Smooths the `run` neighbouring lines that begin at each of `starts`.
+    fn smooth<T: Sample>(&mut self, samples: &mut [T], starts: &[usize], run: usize) {
+        let lanes = starts.len() * run;
+        let [lines, spare] = &mut self.buffers;
+        lines.resize(self.length * lanes, 0.0);
+        spare.resize(self.length * lanes, 0.0);
+        for (index, values) in lines.chunks_exact_mut(lanes).enumerate() {
+            for (values, start) in values.chunks_exact_mut(run).zip(starts) {
+                let from = &samples[start + index * self.step..][..run];
+                values.iter_mut().zip(from).for_each(|(value, sample)| *value = (*sample).into());
             }
         }
-        filter.run(one, other, lanes);
-        for (index, values) in one.chunks_exact(lanes).enumerate() {
-            for (value, start) in values.iter().zip(starts) {
-                samples[start + index * step] = T::nearest(*value);
+        self.filter.run(lines, spare, lanes);
+        for (index, values) in spare.chunks_exact(lanes).enumerate() {
+            for (values, start) in values.chunks_exact(run).zip(starts) {
+                let to = &mut samples[start + index * self.step..][..run];
+                values.iter().zip(to).for_each(|(value, sample)| *sample = T::nearest(*value));
             }
         }
     }

@@ -46,7 +46,7 @@ impl Step for Rotate {
 
 impl Rotate {
     fn turn(&self, mut picture: Picture, bounds: Bounds<'_>) -> Result<Picture, ToolError> {
-        let (sin, cos) = self.degrees.to_radians().sin_cos();
+        let turn @ (sin, cos) = self.degrees.to_radians().sin_cos();
         let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
         let size = (pixels(width * cos.abs() + height * sin.abs()), pixels(width * sin.abs() + height * cos.abs()));
         bounds.check(size.0, size.1)?;
@@ -54,68 +54,72 @@ impl Rotate {
         let mut to = DynamicImage::new(size.0, size.1, from.color());
         let (source, target) = (Layout::of(&from), Layout::of(&to));
         match (Samples::of(&mut from), Samples::of(&mut to)) {
-            (Samples::Bytes(from), Samples::Bytes(to)) => self.resample(from, source, to, target, (sin, cos)),
-            (Samples::Words(from), Samples::Words(to)) => self.resample(from, source, to, target, (sin, cos)),
+            (Samples::Bytes(from), Samples::Bytes(to)) => self.resample(from, source, to, target, turn),
+            (Samples::Words(from), Samples::Words(to)) => self.resample(from, source, to, target, turn),
             _ => unreachable!("both have one colour type"),
         }
         Ok(picture.with(to))
     }
 
-    fn resample<T: Sample>(
-        &self,
-        from: &mut [T],
-        source: Layout,
-        to: &mut [T],
-        target: Layout,
-        (sin, cos): (f64, f64),
-    ) {
+    fn resample<T: Sample>(&self, from: &mut [T], source: Layout, to: &mut [T], target: Layout, turn: (f64, f64)) {
         let mut background = self.background.pixel::<T>(source);
         premultiply(&mut background, source);
         premultiply(from, source);
-        let picture = Surrounded { samples: from, layout: source, background };
-        for (row, line) in to.chunks_exact_mut(target.stride()).enumerate() {
-            let down = row as f64 + 0.5 - target.height as f64 / 2.0;
-            for (column, pixel) in line.chunks_exact_mut(target.channels).enumerate() {
-                let across = column as f64 + 0.5 - target.width as f64 / 2.0;
-                let x = across * cos + down * sin + source.width as f64 / 2.0;
-                let y = down * cos - across * sin + source.height as f64 / 2.0;
-                picture.interpolate(x - 0.5, y - 0.5, pixel);
-            }
+        match source.channels {
+            1 => Surrounded::<T, 1>::new(from, source, &background).turned(to, target, turn),
+            2 => Surrounded::<T, 2>::new(from, source, &background).turned(to, target, turn),
+            3 => Surrounded::<T, 3>::new(from, source, &background).turned(to, target, turn),
+            _ => Surrounded::<T, 4>::new(from, source, &background).turned(to, target, turn),
         }
         unpremultiply(to, target);
     }
 }
 
-/// A picture that goes on for ever in its background.
-struct Surrounded<'a, T> {
-    samples: &'a [T],
-    layout: Layout,
-    background: Vec<T>,
+/// A picture of `CHANNELS` that goes on for ever in its background.
+struct Surrounded<'a, T, const CHANNELS: usize> {
+    pixels: &'a [[T; CHANNELS]],
+    width: usize,
+    height: usize,
+    background: [T; CHANNELS],
 }
 
-impl<T: Sample> Surrounded<'_, T> {
-    /// What is at `x`, `y` (centres of pixels are whole numbers), between the four pixels around.
-    #[expect(clippy::cast_possible_truncation, reason = "a picture's sides are far below both types' ends")]
-    fn interpolate(&self, x: f64, y: f64, pixel: &mut [T]) {
-        let (left, top) = (x.floor(), y.floor());
-        let (right_part, lower_part) = ((x - left) as f32, (y - top) as f32);
-        let (left, top) = (left as i64, top as i64);
-        let corners = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(x, y)| self.at(left + x, top + y));
-        let mix = |one: T, other: T, part: f32| one.into() * (1.0 - part) + other.into() * part;
-        for (channel, sample) in pixel.iter_mut().enumerate() {
-            let [a, b, c, d] = corners.map(|corner| corner[channel]);
-            let (upper, lower) = (mix(a, b, right_part), mix(c, d, right_part));
-            *sample = T::nearest(upper * (1.0 - lower_part) + lower * lower_part);
+impl<'a, T: Sample, const CHANNELS: usize> Surrounded<'a, T, CHANNELS> {
+    fn new(samples: &'a [T], layout: Layout, background: &[T]) -> Self {
+        let background = *background.first_chunk().expect("the background has the picture's channels");
+        Self { pixels: samples.as_chunks().0, width: layout.width, height: layout.height, background }
+    }
+
+    /// Fills `to` with this picture, turned about its middle.
+    fn turned(&self, to: &mut [T], target: Layout, (sin, cos): (f64, f64)) {
+        let (middle_x, middle_y) = (self.width as f64 / 2.0 - 0.5, self.height as f64 / 2.0 - 0.5);
+        for (row, line) in to.chunks_exact_mut(target.stride()).enumerate() {
+            let down = row as f64 + 0.5 - target.height as f64 / 2.0;
+            for (column, pixel) in line.as_chunks_mut().0.iter_mut().enumerate() {
+                let across = column as f64 + 0.5 - target.width as f64 / 2.0;
+                *pixel = self.between(across * cos + down * sin + middle_x, down * cos - across * sin + middle_y);
+            }
         }
     }
 
-    fn at(&self, x: i64, y: i64) -> &[T] {
-        let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else { return &self.background };
-        if x >= self.layout.width || y >= self.layout.height {
-            return &self.background;
+    /// What is at `x`, `y`, between four pixels, whose centres are whole numbers.
+    #[expect(clippy::cast_possible_truncation, reason = "a picture's sides are far below both types' ends")]
+    fn between(&self, x: f64, y: f64) -> [T; CHANNELS] {
+        let (left, top) = (x.floor(), y.floor());
+        let (right_part, lower_part) = ((x - left) as f32, (y - top) as f32);
+        let (left, top) = (left as i64, top as i64);
+        let [a, b, c, d] = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(x, y)| self.at(left + x, top + y));
+        let mix = |one: f32, other: f32, part: f32| one + (other - one) * part;
+        std::array::from_fn(|channel| {
+            let [a, b, c, d] = [a, b, c, d].map(|pixel| pixel[channel].into());
+            T::nearest(mix(mix(a, b, right_part), mix(c, d, right_part), lower_part))
+        })
+    }
+
+    fn at(&self, x: i64, y: i64) -> [T; CHANNELS] {
+        match (usize::try_from(x), usize::try_from(y)) {
+            (Ok(x), Ok(y)) if x < self.width && y < self.height => self.pixels[y * self.width + x],
+            _ => self.background,
         }
-        let start = y * self.layout.stride() + x * self.layout.channels;
-        &self.samples[start..start + self.layout.channels]
     }
 }
 
