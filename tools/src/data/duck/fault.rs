@@ -86,15 +86,21 @@ impl Fault {
         self.resources().unwrap_or_else(|| ToolError::internal(format!("{what} failed: {}", self.first_line())))
     }
 
-    /// A caller's `sql` over `tables` failed.
-    pub(in crate::data) fn into_query_error(self, sql: &str, tables: &[String], hidden: &Hidden) -> ToolError {
+    /// A caller's `sql` over `tables` failed; `columns` are all of theirs.
+    pub(in crate::data) fn into_query_error(
+        self,
+        sql: &str,
+        tables: &[String],
+        columns: &[String],
+        hidden: &Hidden,
+    ) -> ToolError {
         if let Some(error) = self.resources() {
             return error;
         }
         if self.kind == "Interrupt" {
             return ToolError::cancelled();
         }
-        let what = self.describe(tables);
+        let what = self.describe(tables, columns);
         let place = self.position.map_or_else(String::new, |at| format!(" ({})", place(sql, at)));
         ToolError::bad_query(hidden.scrub(&format!("{what}{place}")))
     }
@@ -116,17 +122,17 @@ impl Fault {
         })
     }
 
-    fn describe(&self, tables: &[String]) -> String {
+    fn describe(&self, tables: &[String], columns: &[String]) -> String {
         let of_table = match tables {
             [one] => format!(" in {one}"),
             _ => String::new(),
         };
         if self.subtype == "COLUMN_NOT_FOUND" && !self.name.is_empty() {
-            let hint = did_you_mean_any(&self.name, &self.candidates, &self.message);
+            let hint = did_you_mean(&self.name, columns.iter().map(String::as_str));
             return format!("column \"{}\" not found{of_table}{hint}", self.name);
         }
         if let Some((table, column)) = self.table_without_column() {
-            let hint = did_you_mean_any(column, "", &self.message);
+            let hint = did_you_mean(column, columns.iter().map(String::as_str));
             return format!("column \"{column}\" not found in {table}{hint}");
         }
         if self.subtype == "MISSING_ENTRY" && self.of == "Table" {
@@ -137,7 +143,7 @@ impl Fault {
             return format!(
                 "there is no function {}(){}",
                 self.name,
-                did_you_mean_any(&self.name, &self.candidates, "")
+                did_you_mean(&self.name, self.candidates.split(',').map(str::trim))
             );
         }
         self.first_line()
@@ -163,17 +169,4 @@ impl Fault {
             if shouts { line.to_owned() } else { c.to_lowercase().chain(rest.chars()).collect() }
         })
     }
-}
-
-/// DuckDB's candidates are in a field of the error or, for some, in its text as `Candidate bindings: "price", "id"`.
-fn did_you_mean_any(wanted: &str, candidates: &str, message: &str) -> String {
-    let quoted = message.split_once("Candidate bindings:").map_or("", |(_, list)| list);
-    let listed = candidates.split(',').chain(quoted.split('"').skip(1).step_by(2));
-    let mut names: Vec<&str> = Vec::new();
-    for name in listed.map(|name| name.rsplit('.').next().unwrap_or(name).trim()) {
-        if !name.is_empty() && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    did_you_mean(wanted, names)
 }

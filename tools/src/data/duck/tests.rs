@@ -52,7 +52,9 @@ fn a_fault_is_taken_apart() {
     connection.execute_batch("CREATE TEMP TABLE sales (price DOUBLE, name VARCHAR)").expect("create");
     let fault = |sql: &str| {
         let error = connection.prepare(sql).map(drop).expect_err("fails");
-        Fault::from(error).into_query_error(sql, &["sales".to_owned()], &Hidden::default()).message
+        Fault::from(error)
+            .into_query_error(sql, &["sales".to_owned()], &["price".to_owned(), "name".to_owned()], &Hidden::default())
+            .message
     };
     assert_eq!(
         fault("SELECT name,\n  prise FROM sales"),

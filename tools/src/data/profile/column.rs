@@ -162,12 +162,15 @@ impl Answer<'_> {
     }
 
     fn value(&self, name: &str) -> Value {
-        match self.get(name) {
+        let value = self.get(name);
+        if let Some(text) = value.get_str() {
+            return Value::String(text.chars().take(MAX_CHARS).collect());
+        }
+        match value {
             AnyValue::Null => Value::Null,
             AnyValue::Boolean(value) => Value::Bool(value),
             AnyValue::Float32(value) => float(f64::from(value)),
             AnyValue::Float64(value) => float(value),
-            AnyValue::String(text) => Value::String(text.chars().take(MAX_CHARS).collect()),
             value => whole(&value),
         }
     }

@@ -96,7 +96,10 @@ impl Tool for Query {
             watch.during(&connection, READ, || sources.attempt(&connection, |on| materialise(on, &params.sql)))?;
         let mut hidden = sources.hidden();
         hidden.add(&target, params.output.file_name());
-        made.map_err(|fault| fault.into_query_error(&params.sql, &tables, &hidden))?;
+        made.map_err(|fault| {
+            let columns = sources.columns(&connection);
+            fault.into_query_error(&params.sql, &tables, &columns, &hidden)
+        })?;
 
         let shown = watch.during(&connection, SHOW, || {
             Shown::of(&connection, &params, ctx.limits())

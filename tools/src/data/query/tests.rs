@@ -162,12 +162,18 @@ fn faults_of_the_query_name_what_and_where() {
         ("SELECT prise FROM sales", "column \"prise\" not found in sales; did you mean \"price\"? (line 1, column 8)"),
         ("SELECT s.prize\nFROM sales s", "column \"prize\" not found in s; did you mean \"price\"? (line 1, column 8)"),
         ("SELECT id FROM sales WHERE sum(price) > 1", "WHERE clause cannot contain aggregates (line 1, column 28)"),
-        ("SELECT product::INTEGER FROM sales", "could not convert string 'Apfel' to INT32"),
+        (
+            "SELECT product::INTEGER FROM sales",
+            "in/sales.csv, line 2: cannot convert column \"product\": could not convert string \"Apfel\" to 'INTEGER'",
+        ),
     ];
     for (sql, message) in cases {
         let fault = workspace.fault(sql);
         assert!(fault.starts_with(message), "{sql}: {fault}");
     }
+    let error = workspace.query("SELECT product::INTEGER FROM sales").expect_err("no number");
+    assert_eq!(error.kind, ToolErrorKind::BadQuery);
+    assert_eq!(workspace.rows("SELECT count(TRY_CAST(product AS INTEGER)) FROM sales"), json!([[0]]));
 }
 
 #[test]

@@ -13,6 +13,9 @@ use crate::{ToolError, ToolErrorKind};
 /// The separators that are looked for; of equally good ones the first wins.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
+/// What DuckDB says when a cell does not fit its column's type.
+const CONVERTING: &str = "Error when converting column";
+
 /// How a file is read.
 pub(super) struct Options {
     separator: u8,
@@ -54,9 +57,8 @@ impl Options {
     /// # Errors
     /// `BadInput` when a look at the file shows what is wrong with it.
     pub(super) fn relax(&mut self, name: &str, local: &Path, fault: &Fault, means: Means) -> Result<bool, ToolError> {
-        if fault.message.contains("when converting column") && !self.sample_all {
-            self.sample_all = true;
-            return Ok(true);
+        if fault.message.contains(CONVERTING) {
+            return Ok(!std::mem::replace(&mut self.sample_all, true));
         }
         if !self.strict {
             return Ok(false);
@@ -68,6 +70,9 @@ impl Options {
 
     /// `fault` in words that name the line.
     pub(super) fn explain(&self, name: &str, local: &Path, fault: &Fault, means: Means) -> ToolError {
+        if fault.message.contains(CONVERTING) {
+            return cast_error(name, fault);
+        }
         if let Err(error) = self.look_for_ragged(name, local, means) {
             return error;
         }
@@ -129,6 +134,15 @@ impl Rows {
             self.ragged = Some(record);
         }
     }
+}
+
+/// The types fit all rows, so it was the query that asked for another: DuckDB has its readers do casts.
+fn cast_error(name: &str, fault: &Fault) -> ToolError {
+    let after = |start: &str| fault.message.lines().find_map(|line| line.strip_prefix(start));
+    let line = after("CSV Error on Line: ").unwrap_or("?");
+    let what = after(CONVERTING).unwrap_or_default().trim().trim_end_matches('.');
+    let message = format!("{name}, line {line}: cannot convert column {what}; TRY_CAST gives NULL there");
+    ToolError::bad_query(message.replace(". Could", ": could"))
 }
 
 fn ragged_error(name: &str, row: Record, header: usize) -> ToolError {

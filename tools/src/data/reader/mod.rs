@@ -111,6 +111,15 @@ impl<'a> Sources<'a> {
         }
     }
 
+    /// The names of all columns of all inputs, each once, for "did you mean".
+    pub(super) fn columns(&self, connection: &Connection) -> Vec<String> {
+        let views = self.list.iter().filter_map(|source| columns_of(connection, &ident(&source.name)).ok());
+        let mut names: Vec<String> = views.flatten().map(|column| column.name).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     fn views(&self, connection: &Connection) -> Result<(), Fault> {
         for source in &self.list {
             let sql =

@@ -252,6 +252,11 @@ fn a_footer_cannot_promise_more_rows_than_its_file_has_room_for() {
     use ::parquet::schema::parser::parse_message_type;
     // One run-length encoded value, very many times over: what a small file that aborts an engine looks like.
     let schema = Arc::new(parse_message_type("message t { optional int64 n; }").expect("schema"));
+    let one_page = WriterProperties::builder()
+        .set_data_page_row_count_limit(usize::MAX)
+        .set_write_batch_size(usize::MAX)
+        .set_dictionary_enabled(false)
+        .build();
     let mut bytes = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::new(one_page)).expect("writer");
     let nulls = vec![0_i16; 10_000_000];
