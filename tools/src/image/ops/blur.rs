@@ -63,14 +63,14 @@ impl Filter {
         if sigma > MAX_KERNEL_SIGMA { Self::Means(Window::of(sigma)) } else { Self::Kernel(kernel(sigma)) }
     }
 
-    /// Blurs `lanes` lines that lie side by side in `lines` into `blurred`; `lines` is spoilt.
-    fn run(&self, lines: &mut [f32], blurred: &mut [f32], lanes: usize) {
+    /// Blurs `lanes` lines that lie side by side in `sharp` into `blurred`; `sharp` is spoilt.
+    fn run(&self, sharp: &mut [f32], blurred: &mut [f32], lanes: usize) {
         match self {
-            Self::Kernel(kernel) => convolve(lines, blurred, lanes, kernel),
+            Self::Kernel(kernel) => convolve(sharp, blurred, lanes, kernel),
             Self::Means(window) => {
-                mean(lines, blurred, lanes, *window);
-                mean(blurred, lines, lanes, *window);
-                mean(lines, blurred, lanes, *window);
+                mean(sharp, blurred, lanes, *window);
+                mean(blurred, sharp, lanes, *window);
+                mean(sharp, blurred, lanes, *window);
             }
         }
     }
@@ -135,17 +135,17 @@ impl Lines<'_> {
     /// Smooths the `run` neighbouring lines that begin at each of `starts`.
     fn smooth<T: Sample>(&mut self, samples: &mut [T], starts: &[usize], run: usize) {
         let lanes = starts.len() * run;
-        let [lines, spare] = &mut self.buffers;
-        lines.resize(self.length * lanes, 0.0);
-        spare.resize(self.length * lanes, 0.0);
-        for (index, values) in lines.chunks_exact_mut(lanes).enumerate() {
+        let [sharp, blurred] = &mut self.buffers;
+        sharp.resize(self.length * lanes, 0.0);
+        blurred.resize(self.length * lanes, 0.0);
+        for (index, values) in sharp.chunks_exact_mut(lanes).enumerate() {
             for (values, start) in values.chunks_exact_mut(run).zip(starts) {
                 let from = &samples[start + index * self.step..][..run];
                 values.iter_mut().zip(from).for_each(|(value, sample)| *value = (*sample).into());
             }
         }
-        self.filter.run(lines, spare, lanes);
-        for (index, values) in spare.chunks_exact(lanes).enumerate() {
+        self.filter.run(sharp, blurred, lanes);
+        for (index, values) in blurred.chunks_exact(lanes).enumerate() {
             for (values, start) in values.chunks_exact(run).zip(starts) {
                 let to = &mut samples[start + index * self.step..][..run];
                 values.iter().zip(to).for_each(|(value, sample)| *sample = T::nearest(*value));

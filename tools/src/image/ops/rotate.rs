@@ -107,11 +107,12 @@ impl<'a, T: Sample, const CHANNELS: usize> Surrounded<'a, T, CHANNELS> {
         let (left, top) = (x.floor(), y.floor());
         let (right_part, lower_part) = ((x - left) as f32, (y - top) as f32);
         let (left, top) = (left as i64, top as i64);
-        let [a, b, c, d] = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(x, y)| self.at(left + x, top + y));
+        let corners = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(across, down)| self.at(left + across, top + down));
         let mix = |one: f32, other: f32, part: f32| one + (other - one) * part;
         std::array::from_fn(|channel| {
-            let [a, b, c, d] = [a, b, c, d].map(|pixel| pixel[channel].into());
-            T::nearest(mix(mix(a, b, right_part), mix(c, d, right_part), lower_part))
+            let [upper_left, upper_right, lower_left, lower_right] = corners.map(|pixel| pixel[channel].into());
+            let (upper, lower) = (mix(upper_left, upper_right, right_part), mix(lower_left, lower_right, right_part));
+            T::nearest(mix(upper, lower, lower_part))
         })
     }
 

@@ -7,8 +7,8 @@ use super::{process, run};
 use crate::ToolErrorKind;
 use crate::image::testing::{Workspace, file, gradient, noise};
 
-fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
-    let body = [kind, data].concat();
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let body = [&kind[..], data].concat();
     let mut crc = flate2::Crc::new();
     crc.update(&body);
     let length = u32::try_from(data.len()).expect("short").to_be_bytes();
@@ -18,7 +18,7 @@ fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
 /// A PNG whose header is right and says this size.
 fn png_header(width: u32, height: u32) -> Vec<u8> {
     let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
-    [&b"\x89PNG\r\n\x1a\n"[..], &chunk(b"IHDR", &header), &chunk(b"IDAT", &[0; 16]), &chunk(b"IEND", &[])].concat()
+    [&b"\x89PNG\r\n\x1a\n"[..], &chunk(*b"IHDR", &header), &chunk(*b"IDAT", &[0; 16]), &chunk(*b"IEND", &[])].concat()
 }
 
 /// A BMP whose header says this size.
