@@ -85,17 +85,22 @@ impl Walk<'_> {
     /// What in `folder` may be wanted, in order: keys of files, and of folders with a `/` at the end.
     fn children(&self, folder: &File, path: &str) -> io::Result<Vec<String>> {
         let mut children = Vec::new();
+        let mut full = path.to_owned();
         for entry in Dir::read_from(folder)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().to_str() else { continue };
-            let full = format!("{path}{name}");
-            if Key::parse(&full).is_none() || (path.is_empty() && is_reserved(name)) {
-                continue; // nothing of ours
+            if path.is_empty() && is_reserved(name) {
+                continue;
             }
+            full.truncate(path.len());
+            full.push_str(name);
             match kind(folder, name, entry.file_type())? {
-                Some(FileType::RegularFile) if self.wants_file(&full) => children.push(full),
-                Some(FileType::Directory) if self.wants_folder(&format!("{full}/")) => children.push(full + "/"),
-                _ => {}
+                Some(FileType::RegularFile) if self.wants_file(&full) => children.push(full.clone()),
+                Some(FileType::Directory) if Key::parse(&full).is_some() => {
+                    full.push('/');
+                    children.extend(self.wants_folder(&full).then(|| full.clone()));
+                }
+                _ => {} // nothing of ours
             }
         }
         children.sort_unstable();
