@@ -47,13 +47,25 @@ impl From<reqwest::Error> for ClientError {
         if error.is_builder() {
             return Self::Usage(root(&error));
         }
-        if error.is_decode() && !error.is_timeout() && !error.is_body() {
+        if is_about_json(&error) {
             return Self::strange(root(&error));
         }
         let host = error.url().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
         let place = host.map(|(host, port)| format!(" {host}:{port}")).unwrap_or_default();
         Self::Unreachable(format!("could not reach{place}: {}; is the server running?", root(&error)))
     }
+}
+
+/// Whether the answer came whole and makes no sense; one that broke off is a "decode" error to reqwest as well.
+fn is_about_json(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(current) = cause {
+        if current.is::<serde_json::Error>() {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
 }
 
 /// The innermost cause, which names what happened ("connection refused").
