@@ -9,7 +9,7 @@ use clap::{ArgMatches, Args, Subcommand};
 use super::{CliError, ui};
 use crate::config::keys::NewKey;
 use crate::config::snippets::Snippets;
-use crate::config::{self, ClientArgs, ServeArgs};
+use crate::config::{self, ClientArgs, ServeArgs, ServeConfig};
 use crate::error;
 
 /// `heavylift config`.
@@ -55,9 +55,9 @@ pub(super) fn run(command: ConfigCommand, matches: &ArgMatches) -> Result<(), Cl
     match command.action {
         Action::Show(show) => {
             let matches = matches.subcommand_matches("config").and_then(|matches| matches.subcommand_matches("show"));
-            ui::out(effective(matches.expect("this command was parsed")));
-            let faults = show.settings.check().map_err(|faults| CliError::Usage(faults.to_string()));
-            faults.map(drop)
+            let checked = show.settings.check();
+            ui::out(effective(matches.expect("this command was parsed"), checked.as_ref().ok()));
+            checked.map(drop).map_err(|faults| CliError::Usage(faults.to_string()))
         }
         Action::Docs => {
             ui::out(config::docs::markdown().trim_end());
@@ -90,13 +90,27 @@ fn new_key(name: &str, file: Option<PathBuf>) -> Result<(), CliError> {
     Ok(())
 }
 
+/// The value of a setting whose default depends on the machine.
+fn found_out(id: &str, config: &ServeConfig) -> String {
+    match id {
+        "store" => config.store.display().to_string(),
+        "scratch" => config.scratch.display().to_string(),
+        "workers" => config.workers.to_string(),
+        "threads_per_job" => config.threads_per_job.to_string(),
+        _ => String::new(),
+    }
+}
+
 /// Every setting with its value and source. A store or queue may carry a signature after its `?`, which is not shown.
-fn effective(matches: &ArgMatches) -> comfy_table::Table {
+fn effective(matches: &ArgMatches, checked: Option<&ServeConfig>) -> comfy_table::Table {
     let mut table = ui::table(["setting", "value", "from"]);
     for (flag, variable, id) in config::docs::names() {
         let values = matches.get_raw(&id).map(|values| values.map(|value| value.to_string_lossy()).collect::<Vec<_>>());
         let value = values.unwrap_or_default().join(",");
-        let value = value.split('?').next().unwrap_or_default().to_owned();
+        let value = match value.split('?').next() {
+            Some("") | None => checked.map(|config| found_out(&id, config)).unwrap_or_default(),
+            Some(value) => value.to_owned(),
+        };
         let from = match matches.value_source(&id) {
             Some(ValueSource::CommandLine) => flag.clone(),
             Some(ValueSource::EnvVariable) => variable,

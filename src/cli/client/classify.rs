@@ -63,6 +63,7 @@ fn transport(error: &(dyn Error + 'static)) -> ClientError {
 fn http(error: &StreamableHttpError<reqwest::Error>) -> ClientError {
     match error {
         StreamableHttpError::Client(error) if error.is_status() => ClientError::strange(error),
+        StreamableHttpError::Client(error) => ClientError::http(error),
         StreamableHttpError::UnexpectedServerResponse(_)
         | StreamableHttpError::UnexpectedContentType(_)
         | StreamableHttpError::ResponseBodyTooLarge { .. }

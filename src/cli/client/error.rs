@@ -36,6 +36,22 @@ impl ClientError {
         Self::Local(format!("{what}: {error}"))
     }
 
+    /// A request that HTTP could not carry.
+    pub(super) fn http(error: &reqwest::Error) -> Self {
+        if error.is_builder() {
+            return Self::Usage(root(error));
+        }
+        if is_about_json(error) {
+            return Self::strange(root(error));
+        }
+        let host = error.url().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
+        let place = host.map_or_else(|| "the server".to_owned(), |(host, port)| format!("{host}:{port}"));
+        if error.is_connect() {
+            return Self::Unreachable(format!("could not reach {place}: {}; is the server running?", root(error)));
+        }
+        Self::Unreachable(format!("the connection to {place} broke off: {}", root(error)))
+    }
+
     /// Whether the same request may succeed when it is sent again.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable(_))
@@ -44,16 +60,20 @@ impl ClientError {
 
 impl From<reqwest::Error> for ClientError {
     fn from(error: reqwest::Error) -> Self {
-        if error.is_builder() {
-            return Self::Usage(root(&error));
-        }
-        if error.is_decode() && !error.is_timeout() && !error.is_body() {
-            return Self::strange(root(&error));
-        }
-        let host = error.url().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
-        let place = host.map(|(host, port)| format!(" {host}:{port}")).unwrap_or_default();
-        Self::Unreachable(format!("could not reach{place}: {}; is the server running?", root(&error)))
+        Self::http(&error)
     }
+}
+
+/// Whether the answer came whole and makes no sense; one that broke off is a "decode" error to reqwest as well.
+fn is_about_json(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(current) = cause {
+        if current.is::<serde_json::Error>() {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
 }
 
 /// The innermost cause, which names what happened ("connection refused").

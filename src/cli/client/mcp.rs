@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ClientRequest,
-    ContentBlock, Implementation, JsonObject, ProgressNotificationParam, ProtocolVersion, ServerResult,
+    ContentBlock, Implementation, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProtocolVersion,
+    ServerResult,
 };
 use rmcp::service::{
     ClientLifecycleMode, ClientServiceExt as _, NotificationContext, PeerRequestOptions, RunningService,
 };
 use rmcp::transport::StreamableHttpClientTransport;
-use rmcp::transport::common::client_side_sse::FixedInterval;
+use rmcp::transport::common::client_side_sse::NeverRetry;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{ClientHandler, RoleClient};
 use serde_json::Value;
@@ -38,7 +39,10 @@ struct Listener {
 }
 
 impl ClientHandler for Listener {
-    async fn on_progress(&self, params: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
+    async fn on_progress(&self, mut params: ProgressNotificationParam, context: NotificationContext<RoleClient>) {
+        // rmcp moves `_meta` from the parameters into the extensions (and means to give it as `context.meta`).
+        let moved = context.extensions.get::<NotificationMetaObject>().cloned();
+        params.meta.get_or_insert_with(|| moved.unwrap_or(context.meta));
         // Nobody listening is fine.
         drop(self.progress.send(params));
     }
@@ -75,11 +79,9 @@ impl Server {
     /// `Unreachable`; `Refused`.
     pub async fn connect(&self, era: Era) -> Result<Connection, ClientError> {
         let mut config = StreamableHttpClientTransportConfig::with_uri(self.at(["mcp"]).as_str());
-        // A broken stream is asked for again by us, by the job's id; rmcp would go on for ever.
-        let mut retry = FixedInterval::default();
-        retry.max_times = Some(2);
-        retry.duration = Duration::from_millis(250);
-        config.retry_config = std::sync::Arc::new(retry);
+        // rmcp resumes a broken stream once; then we ask again ourselves, by the job's id. Its own retries would go on for
+        // ever where the server replays nothing: each empty stream counts as a success.
+        config.retry_config = std::sync::Arc::new(NeverRetry::default());
         config.reinit_on_expired_session = false;
         let transport = StreamableHttpClientTransport::with_client(self.mcp_client()?, config);
         let (progress, _) = broadcast::channel(PROGRESS_BUFFER);

@@ -9,6 +9,8 @@ mod envelope;
 mod error;
 mod http;
 mod mcp;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 use std::sync::Once;
@@ -117,26 +119,4 @@ pub fn install_tls() {
         // Fails only where someone else installed one, which serves as well.
         drop(rustls::crypto::ring::default_provider().install_default());
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_encoded_by_segment() {
-        let server = Server::new("http://127.0.0.1:8000/", None).expect("a server");
-        let url = server.file("in put/100%/a?b#c.csv");
-        assert_eq!(url.as_str(), "http://127.0.0.1:8000/files/in%20put/100%25/a%3Fb%23c.csv");
-        let below = Server::new("https://example.com/heavy", None).expect("a server");
-        assert_eq!(below.at(["jobs", "x/y"]).as_str(), "https://example.com/heavy/jobs/x%2Fy");
-    }
-
-    #[test]
-    fn what_is_no_address_or_key_is_usage() {
-        for url in ["", "127.0.0.1:8000", "ftp://example.com", "http://"] {
-            assert!(matches!(Server::new(url, None), Err(ClientError::Usage(_))), "{url:?}");
-        }
-        assert!(matches!(Server::new("http://localhost", Some("a\nb")), Err(ClientError::Usage(_))));
-    }
 }
