@@ -17,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tools::{Catalogue, Limits};
 
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
+use crate::cli::ui;
 use crate::config::ServeConfig;
+use crate::config::snippets::Snippets;
 use crate::store::LocalStore;
 use crate::view::Viewer;
 use crate::{http, mcp, queue};
@@ -57,6 +59,28 @@ pub struct Running {
     server: actix_web::dev::Server,
 }
 
+/// Serves until the process is asked to end (SIGTERM, Ctrl-C), and says where on standard output once it listens.
+///
+/// # Errors
+/// As [`start`] and [`Running::serve_until`].
+pub async fn serve(config: ServeConfig) -> anyhow::Result<()> {
+    let needs_key = config.api_keys.is_some();
+    let running = start(config, Catalogue::standard()).await?;
+    let url = &running.app.base_url;
+    ui::out(format!("Heavylift listens on {url}\n"));
+    ui::out(Snippets::new(url, needs_key).page());
+    running.serve_until(asked_to_end()).await
+}
+
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
 /// Builds everything and listens, running the tools of `catalogue`. Jobs that an earlier process left go on.
 ///
 /// # Errors
@@ -79,7 +103,8 @@ pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<
         None => Keyring::open(),
     };
     let rules = web::Data::new(SourceRules::new(&config));
-    let listener = std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
+    let listener =
+        std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
     let addr = listener.local_addr()?;
     let base_url = config.base_url(addr);
     let app = web::Data::new(App { core, supervisor, config, base_url, shutdown: CancellationToken::new() });
@@ -154,11 +179,7 @@ fn clear(scratch: &std::path::Path) -> anyhow::Result<()> {
 }
 
 fn core_config(config: &ServeConfig) -> CoreConfig {
-    let limits = Limits {
-        memory_bytes: config.job_memory_bytes,
-        threads: config.threads_per_job,
-        ..Limits::default()
-    };
+    let limits = Limits { memory_bytes: config.job_memory_bytes, threads: config.threads_per_job, ..Limits::default() };
     CoreConfig {
         replica: JobId::random().to_string(),
         lease: config.lease,

@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use actors::CoreError;
 use actors::model::BadId;
 use actors::ports::{QueueError, QueueErrorKind, StoreError, StoreErrorKind};
 use serde_json::{Value, json};
@@ -47,6 +48,8 @@ pub enum ErrorKind {
     Cancelled,
     /// Our fault.
     Internal,
+    /// There is no tool of that name.
+    UnknownTool,
 }
 
 /// One line of the table.
@@ -83,7 +86,7 @@ const PARAMS: i32 = -32602;
 
 /// The table, in the order of [`ErrorKind`].
 #[rustfmt::skip]
-pub const TABLE: [ErrorRow; 14] = [
+pub const TABLE: [ErrorRow; 15] = [
     row(ErrorKind::InvalidParams, "invalid_params", (400, PARAMS), None,
         ("a parameter is missing, unknown, of the wrong type or out of range", "mend the parameter that the message names")),
     row(ErrorKind::NotFound, "not_found", (404, PARAMS), None,
@@ -112,6 +115,8 @@ pub const TABLE: [ErrorRow; 14] = [
         ("the job was cancelled", "nothing to mend; call again to run it again")),
     row(ErrorKind::Internal, "internal", (500, -32603), None,
         ("a fault of the server's", "report it with the time; the server's log has the rest")),
+    row(ErrorKind::UnknownTool, "unknown_tool", (404, PARAMS), None,
+        ("there is no tool of that name", "take one that tools/list shows; the message offers the nearest")),
 ];
 
 impl ErrorKind {
@@ -220,6 +225,21 @@ impl From<ToolErrorKind> for ErrorKind {
 impl From<ToolError> for AppError {
     fn from(error: ToolError) -> Self {
         Self::new(error.kind.into(), error.message)
+    }
+}
+
+impl From<CoreError> for AppError {
+    fn from(error: CoreError) -> Self {
+        let kind = match error {
+            CoreError::Call(error) => return error.into(),
+            CoreError::Store(error) => return error.into(),
+            CoreError::Queue(error) => return error.into(),
+            CoreError::NoSuchJob(_) => ErrorKind::NotFound,
+            CoreError::KeyConflict(_) => ErrorKind::Conflict,
+            CoreError::Unreadable { .. } => ErrorKind::Internal,
+            CoreError::Draining | CoreError::Restarting => ErrorKind::Unavailable,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

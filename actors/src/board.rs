@@ -91,6 +91,12 @@ impl Board {
         self.0.lock().values().filter_map(|posted| posted.runner.clone()).collect()
     }
 
+    /// How many jobs run here.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.0.lock().values().filter(|posted| posted.runner.is_some()).count()
+    }
+
     /// Takes a job off the board without an end, for another replica to run: watchers see the last state and then nothing.
     pub fn drop_job(&self, job: &JobId) {
         self.0.lock().remove(job);

@@ -7,6 +7,7 @@ mod arguments;
 mod call;
 pub mod client;
 mod config;
+mod demo;
 mod doctor;
 mod get;
 mod jobs;
@@ -37,7 +38,7 @@ enum Command {
     /// Start the server
     Serve(serve::ServeCommand),
     /// See it all at work: a server, real inputs, real jobs, and a crash in the middle
-    Demo,
+    Demo(demo::DemoCommand),
     /// Call a tool and stay until its job has ended
     Call(call::CallCommand),
     /// Put local files into the workspace
@@ -108,7 +109,7 @@ pub async fn run((cli, matches): (Cli, clap::ArgMatches)) -> ExitCode {
         Command::Jobs(command) => Box::pin(jobs::run(command)).await,
         Command::Config(command) => config::run(command, &matches),
         Command::Doctor(command) => Box::pin(doctor::run(command)).await,
-        Command::Demo => Err(CliError::Usage("the demo is not in this build yet".to_owned())),
+        Command::Demo(command) => Box::pin(demo::run(command)).await,
         Command::Worker => Err(CliError::Usage("worker processes are not in this build yet".to_owned())),
     };
     match done {

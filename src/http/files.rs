@@ -52,8 +52,12 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, AppError> {
     let after = query.after.as_deref().map(str::parse::<WorkspacePath>).transpose()?;
     let limit = query.limit.unwrap_or(1000).clamp(1, 1000);
-    let (files, more) =
-        app.core.workspace.list(&principal.owner, &query.prefix, after.as_ref(), limit).await.map_err(AppError::from)?;
+    let (files, more) = app
+        .core
+        .workspace
+        .list(&principal.owner, &query.prefix, after.as_ref(), limit)
+        .await
+        .map_err(AppError::from)?;
     let files: Vec<FileView> = files.iter().map(|file| FileView::new(&file.path, &file.meta)).collect();
     Ok(HttpResponse::Ok().json(serde_json::json!({"files": files, "more": more})))
 }
@@ -135,7 +139,9 @@ pub async fn remove(app: &crate::app::App, principal: &Principal, path: &Workspa
 /// `InvalidParams` when `path` lies below `jobs/`, which only jobs write.
 pub fn writable(path: &WorkspacePath) -> Result<(), AppError> {
     if path.as_str() == "jobs" || path.as_str().starts_with("jobs/") {
-        return Err(AppError::invalid(format!("{path} cannot be written: jobs/ holds what jobs made; choose another name")));
+        return Err(AppError::invalid(format!(
+            "{path} cannot be written: jobs/ holds what jobs made; choose another name"
+        )));
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(super) async fn ready(app: AppData) -> HttpResponse {
         "store": said(store),
         "queue": said(depth.clone().map(|_| ())),
         "waiting": depth.map(|depth| depth.waiting).ok(),
-        "running": core.compute.slots() - core.compute.free(),
+        "running": core.board.running(),
         "draining": draining,
     });
     if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use actix::Addr;
 use actors::model::{JobId, JobRecord, JobState};
 use actors::{Call, CancelOwnJob, CoreError, FollowJob, LeaveJob, Note, OpenSession, Session, SubmitJob};
-use rmcp::model::{CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken, ProtocolVersion};
-use rmcp::service::{Peer, RequestContext};
 use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken, ProtocolVersion,
+};
+use rmcp::service::{Peer, RequestContext};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 use tools::Progress;
@@ -156,7 +158,8 @@ impl Reporter {
     async fn report(&mut self, peer: &Peer<RoleServer>, progress: &Progress) {
         let mut note = ProgressNotificationParam::new(self.token.clone(), self.next(progress));
         note.total = progress.total;
-        note.message = Some(if progress.message.is_empty() { "waiting for room".to_owned() } else { progress.message.clone() });
+        note.message =
+            Some(if progress.message.is_empty() { "waiting for room".to_owned() } else { progress.message.clone() });
         let mut meta = NotificationMetaObject::default();
         meta.0.insert(Self::JOB_ID.to_owned(), json!(self.job));
         note.meta = Some(meta);

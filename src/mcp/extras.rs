@@ -41,7 +41,9 @@ impl Extras {
         let extras: Self = tools::tool::parse(tool, &Value::Object(own))?;
         if extras.wait_seconds.is_some_and(|seconds| seconds > wait::MOST_SECONDS) {
             let most = wait::MOST_SECONDS;
-            return Err(AppError::invalid(format!("{tool}, parameter wait_seconds: at most {most}, then ask again with job_wait")));
+            return Err(AppError::invalid(format!(
+                "{tool}, parameter wait_seconds: at most {most}, then ask again with job_wait"
+            )));
         }
         if extras.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 200) {
             return Err(AppError::invalid(format!("{tool}, parameter idempotency_key: 1 to 200 characters")));

@@ -69,7 +69,9 @@ impl ServerHandler for Handler {
         match result {
             Ok(result) => Ok(result.into()),
             // The model that called reads a result, but seldom a protocol error: what it can mend goes there.
-            Err(error) if is_for_the_caller(&error) => Ok(CallToolResult::structured_error(json!({"error": error.view()})).into()),
+            Err(error) if is_for_the_caller(&error) => {
+                Ok(CallToolResult::structured_error(json!({"error": error.view()})).into())
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -51,7 +51,7 @@ impl Endpoint {
     /// The routes below `path`.
     pub fn scope(
         &self,
-        path: &str,
+        path: &'static str,
     ) -> Scope<
         impl actix_web::dev::ServiceFactory<
             actix_web::dev::ServiceRequest,

@@ -14,7 +14,7 @@ impl Catalogue {
     /// Every tool that Heavylift has.
     #[must_use]
     pub fn standard() -> Self {
-        Self::default().with(data::Profile).with(data::Query).with(image::Process)
+        Self::default().with(data::Look).with(data::Profile).with(data::Query).with(image::Process)
     }
 
     /// This catalogue and `tool`.

@@ -39,7 +39,8 @@ async fn many_identical_calls_at_once_are_one_job() {
     let owner = Owner::local();
     let process = world.running(2).await;
     let calls = (0..20).map(|_| process.submit(&owner, call("one")));
-    let jobs: Vec<_> = join_all(calls).await.into_iter().map(|submitted| submitted.expect("accepted").record.id.clone()).collect();
+    let jobs: Vec<_> =
+        join_all(calls).await.into_iter().map(|submitted| submitted.expect("accepted").record.id.clone()).collect();
     process.end_of(&owner, &jobs[0]).await;
     assert!(jobs.iter().all(|job| *job == jobs[0]), "{jobs:?}");
     assert_eq!(world.runs.load(Ordering::SeqCst), 1);

@@ -52,12 +52,7 @@ async fn die_at(at: usize, fault: Fault) -> bool {
 }
 
 /// Whether the first process brought the job to a durable end, tidied up, before its store died.
-async fn lives_to_the_end(
-    process: &crate::harness::Process,
-    world: &World,
-    owner: &Owner,
-    job: &JobId,
-) -> bool {
+async fn lives_to_the_end(process: &crate::harness::Process, world: &World, owner: &Owner, job: &JobId) -> bool {
     let settled = async {
         loop {
             let watch = process.core.watch(owner, job).await;
@@ -128,7 +123,9 @@ async fn a_job_is_given_up_after_three_lost_attempts() {
         process = world.running(1).await;
     }
     let record = process.end_of(&owner, &job).await;
-    assert!(matches!(&record.outcome, Some(JobOutcome::Failed(error)) if error.cause == actors::model::Cause::WorkerLost));
+    assert!(
+        matches!(&record.outcome, Some(JobOutcome::Failed(error)) if error.cause == actors::model::Cause::WorkerLost)
+    );
     world.gate.open();
 }
 

@@ -47,8 +47,7 @@ impl ServiceTool for List {
     type Output = ListOutput;
     const NAME: &'static str = "file_list";
     const TITLE: &'static str = "List files";
-    const DESCRIPTION: &'static str =
-        "Lists the files of the workspace, in order of name, with their sizes. Use it to learn what there is to work on.";
+    const DESCRIPTION: &'static str = "Lists the files of the workspace, in order of name, with their sizes. Use it to learn what there is to work on.";
     const READ_ONLY: bool = true;
 
     async fn call(&self, caller: &Caller<'_>, params: ListParams) -> Result<ListOutput, AppError> {
@@ -98,7 +97,11 @@ impl ServiceTool for Put {
         writable(&params.path)?;
         let content = content(&params)?;
         if content.len() > MOST_INLINE_BYTES {
-            let message = format!("{} has {} bytes; at most 1 MiB fits into a call, put it with `heavylift put`", params.path, content.len());
+            let message = format!(
+                "{} has {} bytes; at most 1 MiB fits into a call, put it with `heavylift put`",
+                params.path,
+                content.len()
+            );
             return Err(AppError::new(ErrorKind::TooLarge, message));
         }
         let key = caller.app.core.workspace.key(&caller.principal.owner, &params.path).await?;
@@ -113,7 +116,8 @@ fn content(params: &PutParams) -> Result<Bytes, AppError> {
         (Some(text), None) => Ok(Bytes::from(text.clone())),
         (None, Some(encoded)) => {
             let bytes = STANDARD.decode(encoded.trim());
-            let bytes = bytes.map_err(|error| AppError::invalid(format!("file_put, parameter content_base64: {error}")))?;
+            let bytes =
+                bytes.map_err(|error| AppError::invalid(format!("file_put, parameter content_base64: {error}")))?;
             Ok(Bytes::from(bytes))
         }
         _ => Err(AppError::invalid("file_put takes either content or content_base64")),
@@ -141,8 +145,7 @@ impl ServiceTool for Delete {
     type Output = DeleteOutput;
     const NAME: &'static str = "file_delete";
     const TITLE: &'static str = "Delete a file";
-    const DESCRIPTION: &'static str =
-        "Deletes one file of the workspace. Jobs that already read it are not harmed; files of jobs go with their time to live.";
+    const DESCRIPTION: &'static str = "Deletes one file of the workspace. Jobs that already read it are not harmed; files of jobs go with their time to live.";
     const READ_ONLY: bool = false;
     const DESTRUCTIVE: bool = true;
 

@@ -65,7 +65,7 @@ impl ServiceTool for Info {
             principal: caller.principal.owner.to_string(),
             base_url: caller.app.base_url.clone(),
             slots: core.compute.slots(),
-            running: core.compute.slots() - core.compute.free(),
+            running: core.board.running(),
             waiting: core.ports.queue.depth().await?.waiting,
             max_waiting: core.ports.queue.capacity(),
             limits: limits(caller),

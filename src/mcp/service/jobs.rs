@@ -63,7 +63,8 @@ impl ServiceTool for Wait {
 
     async fn call(&self, caller: &Caller<'_>, params: WaitParams) -> Result<JobView, AppError> {
         let app = caller.app;
-        let budget = params.wait_seconds.map_or(app.config.wait, |seconds| Duration::from_secs(seconds.min(wait::MOST_SECONDS)));
+        let budget =
+            params.wait_seconds.map_or(app.config.wait, |seconds| Duration::from_secs(seconds.min(wait::MOST_SECONDS)));
         let opened = app.supervisor.send(OpenSession(caller.principal.owner.clone())).await;
         let session = opened.map_err(actors::CoreError::from)?;
         let record = call::end_of(app, &session, &params.job_id, budget, caller).await?;

@@ -94,16 +94,7 @@ impl<T: ServiceTool> AnyService for T {
 
 /// Every service tool.
 fn all() -> [&'static dyn AnyService; 8] {
-    [
-        &files::Delete,
-        &files::List,
-        &files::Put,
-        &jobs::Cancel,
-        &jobs::List,
-        &jobs::Status,
-        &jobs::Wait,
-        &info::Info,
-    ]
+    [&files::Delete, &files::List, &files::Put, &jobs::Cancel, &jobs::List, &jobs::Status, &jobs::Wait, &info::Info]
 }
 
 /// What `tools/list` says about each.

@@ -9,6 +9,7 @@
 
 mod cells;
 mod duck;
+mod look;
 mod preview;
 mod profile;
 mod query;
@@ -16,6 +17,7 @@ mod reader;
 #[cfg(test)]
 mod samples;
 
+pub use look::Look;
 pub use preview::preview_file;
 pub use profile::Profile;
 pub use query::Query;
