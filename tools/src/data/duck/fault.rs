@@ -28,6 +28,27 @@ impl Hidden {
     }
 }
 
+/// A kind of name that is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Missing {
+    #[default]
+    Nothing,
+    Column,
+    Table,
+    Function,
+}
+
+impl Missing {
+    fn of(subtype: &str, entry: &str) -> Self {
+        match (subtype, entry) {
+            ("COLUMN_NOT_FOUND", _) => Self::Column,
+            ("MISSING_ENTRY", "Table") => Self::Table,
+            ("MISSING_ENTRY", entry) if entry.contains("Function") => Self::Function,
+            _ => Self::Nothing,
+        }
+    }
+}
+
 /// An error of DuckDB.
 #[derive(Debug, Default)]
 pub(in crate::data) struct Fault {
@@ -35,12 +56,10 @@ pub(in crate::data) struct Fault {
     pub(in crate::data) kind: String,
     /// The whole message.
     pub(in crate::data) message: String,
-    /// `COLUMN_NOT_FOUND`, …
-    subtype: String,
+    /// What was not found, if that is it.
+    missing: Missing,
     /// The name that was not found.
     name: String,
-    /// What kind of name it is: `Table`, `Scalar Function`.
-    of: String,
     /// Names near to it, by DuckDB.
     candidates: String,
     /// Byte offset in the statement.
@@ -67,9 +86,8 @@ impl Fault {
         Self {
             kind: text("exception_type"),
             message: text("exception_message"),
-            subtype: text("error_subtype"),
+            missing: Missing::of(&text("error_subtype"), &text("type")),
             name: text("name"),
-            of: text("type"),
             candidates: text("candidates"),
             position: text("position").parse().ok(),
         }
@@ -127,7 +145,7 @@ impl Fault {
             [one] => format!(" in {one}"),
             _ => String::new(),
         };
-        if self.subtype == "COLUMN_NOT_FOUND" && !self.name.is_empty() {
+        if self.missing == Missing::Column && !self.name.is_empty() {
             let hint = did_you_mean(&self.name, columns.iter().map(String::as_str));
             return format!("column \"{}\" not found{of_table}{hint}", self.name);
         }
@@ -135,11 +153,11 @@ impl Fault {
             let hint = did_you_mean(column, columns.iter().map(String::as_str));
             return format!("column \"{column}\" not found in {table}{hint}");
         }
-        if self.subtype == "MISSING_ENTRY" && self.of == "Table" {
+        if self.missing == Missing::Table {
             let hint = did_you_mean(&self.name, tables.iter().map(String::as_str));
             return format!("table \"{}\" not found{hint}", self.name);
         }
-        if self.subtype == "MISSING_ENTRY" && self.of.contains("Function") {
+        if self.missing == Missing::Function {
             return format!(
                 "there is no function {}(){}",
                 self.name,

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::*;
@@ -22,9 +24,10 @@ fn a_small_table_is_shown_whole() {
 fn a_big_table_is_looked_at_from_its_beginning() {
     let workspace = Workspace::new();
     let mut text = "n;name\n".to_owned();
-    (0..100_000).for_each(|n| text += &format!("{n};\"two\nlines\"\n"));
+    (0..100_000).for_each(|n| writeln!(text, "{n};\"two\nlines\"").expect("write"));
     text += "ragged\n"; // far behind what a preview reads
-    let lines: String = (0..100_000).map(|n| format!("{{\"n\": {n}, \"name\": \"two\\nlines\"}}\n")).collect();
+    let mut lines = String::new();
+    (0..100_000).for_each(|n| writeln!(lines, "{{\"n\": {n}, \"name\": \"two\\nlines\"}}").expect("write"));
     let array = format!("[{}]", lines.trim_end().replace('\n', ","));
     let sixteen: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let files = [

@@ -8,7 +8,7 @@ use serde_json::{Number, Value};
 use super::engine;
 use crate::{Column, ToolError};
 
-/// Up to this many rows distinct values are counted one by one; beyond, estimated (HyperLogLog).
+/// Up to this many rows distinct values are counted one by one; beyond, estimated (`HyperLogLog`).
 const EXACT_ROWS: u64 = 5_000_000;
 /// The longest least or greatest value shown.
 const MAX_CHARS: usize = 200;
@@ -49,7 +49,7 @@ pub struct ColumnProfile {
 impl ColumnProfile {
     /// The profile as a row of the report.
     pub(super) fn row(&self) -> Vec<Value> {
-        let number = |value: Option<f64>| value.map_or(Value::Null, |value| float(value));
+        let number = |value: Option<f64>| value.map_or(Value::Null, float);
         vec![
             Value::from(self.name.as_str()),
             Value::from(self.dtype.as_str()),

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use polars::prelude::{
-    DataFrame, Engine, Expr, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, UniqueKeepStrategy, len,
+    AnyValue, DataFrame, Engine, Expr, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, UniqueKeepStrategy, len,
 };
 
 use crate::ToolError;
@@ -47,14 +47,14 @@ pub(super) fn distinct_rows(frame: &LazyFrame) -> Result<u64, ToolError> {
 }
 
 fn count(answer: &DataFrame) -> Result<u64, ToolError> {
-    let value = answer.get(0).and_then(|row| row.first().and_then(|value| value.extract::<u64>()));
+    let value: Option<u64> = answer.get(0).and_then(|row| row.first().and_then(AnyValue::extract));
     value.ok_or_else(|| ToolError::internal("counting rows gave no number"))
 }
 
 fn collect(frame: LazyFrame) -> Result<DataFrame, ToolError> {
-    let run = AssertUnwindSafe(|| frame.collect_with_engine(Engine::Streaming).map(|answer| answer.unwrap_single()));
+    let run = AssertUnwindSafe(|| Ok(frame.collect_with_engine(Engine::Streaming)?.unwrap_single()));
     let answer = catch_unwind(run).map_err(|_| ToolError::internal("profiling the table failed: Polars panicked"))?;
-    answer.map_err(|error| failed(&error))
+    answer.map_err(|error: PolarsError| failed(&error))
 }
 
 fn failed(error: &PolarsError) -> ToolError {

@@ -40,9 +40,7 @@ impl Ast {
     }
 
     /// The root.
-    pub(super) fn root(&self) -> usize {
-        0
-    }
+    pub(super) const ROOT: usize = 0;
 
     /// The children of `node`, in order.
     pub(super) fn children(&self, node: usize) -> &[usize] {

@@ -35,10 +35,10 @@ pub(super) fn tables_of(sql: &str, aliases: &[&str], limits: &Limits) -> Result<
 
 /// The root of the only statement.
 fn one_statement(ast: &Ast, sql: &str) -> Result<usize, ToolError> {
-    if ast.is_true(ast.root(), "error") {
+    if ast.is_true(Ast::ROOT, "error") {
         return Err(parse_error(ast, sql));
     }
-    let statements = ast.child(ast.root(), "statements").map_or(&[][..], |list| ast.children(list));
+    let statements = ast.child(Ast::ROOT, "statements").map_or(&[][..], |list| ast.children(list));
     match statements {
         [] => Err(ToolError::bad_query(format!("the SQL is empty; {ONE_SELECT}"))),
         [one] => Ok(*one),
@@ -47,7 +47,7 @@ fn one_statement(ast: &Ast, sql: &str) -> Result<usize, ToolError> {
 }
 
 fn parse_error(ast: &Ast, sql: &str) -> ToolError {
-    let root = ast.root();
+    let root = Ast::ROOT;
     if ast.text(root, "error_type") == "not implemented" {
         return ToolError::bad_query(not_select(sql));
     }
@@ -103,8 +103,8 @@ fn knows(mut scope: Option<&Rc<Scope>>, name: &str) -> bool {
     false
 }
 
-fn and(scope: Option<Rc<Scope>>, name: &str) -> Option<Rc<Scope>> {
-    Some(Rc::new(Scope { name: name.to_lowercase(), outer: scope }))
+fn and(scope: Option<Rc<Scope>>, name: &str) -> Rc<Scope> {
+    Rc::new(Scope { name: name.to_lowercase(), outer: scope })
 }
 
 struct Walk<'a> {
@@ -139,14 +139,14 @@ impl Walk<'_> {
     ) -> Option<Rc<Scope>> {
         let mut scope = scope;
         if self.ast.text(node, "type") == "RECURSIVE_CTE_NODE" {
-            scope = and(scope, self.ast.text(node, "cte_name"));
+            scope = Some(and(scope, self.ast.text(node, "cte_name")));
         }
         let map = self.ast.child(node, "cte_map").and_then(|map| self.ast.child(map, "map"));
         for entry in map.map_or(&[][..], |map| self.ast.children(map)) {
             if let Some(value) = self.ast.child(*entry, "value") {
                 open.push((value, scope.clone()));
             }
-            scope = and(scope, self.ast.text(*entry, "key"));
+            scope = Some(and(scope, self.ast.text(*entry, "key")));
         }
         scope
     }

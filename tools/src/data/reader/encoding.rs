@@ -106,7 +106,7 @@ impl Tally {
             };
             let text = &bytes[at..at + good];
             self.characters += text.iter().filter(|byte| **byte >= 0xc0).count() as u64;
-            self.line += text.iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.line += line_ends(text);
             if bad > 0 {
                 self.broken += bad as u64;
                 self.first_broken.get_or_insert(self.line);
@@ -134,12 +134,12 @@ pub(super) fn transcode(
 ) -> Result<(), ToolError> {
     let mut decoder = encoding.new_decoder();
     let (mut bytes, mut utf8) = (vec![0; CHUNK], vec![0; CHUNK * 3 + 16]);
-    let (mut line, mut written) = (1, 0);
+    let (mut line, mut written) = (1_u64, 0);
     loop {
         cancel.check()?;
         let read = fill(name, &mut text, &mut bytes)?;
         let (result, used, made) = decoder.decode_to_utf8_without_replacement(&bytes[..read], &mut utf8, read == 0);
-        line += utf8[..made].iter().filter(|byte| **byte == b'\n').count();
+        line += line_ends(&utf8[..made]);
         written += made as u64;
         if matches!(result, DecoderResult::Malformed(..)) {
             let word = encoding.name();
@@ -155,6 +155,11 @@ pub(super) fn transcode(
             return out.flush().map_err(|error| ToolError::io(&format!("converting {name} to UTF-8"), &error));
         }
     }
+}
+
+#[expect(clippy::naive_bytecount, reason = "decoding beside it takes many times as long")]
+fn line_ends(text: &[u8]) -> u64 {
+    text.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// Reads until `buffer` is full or the text ends.

@@ -17,7 +17,9 @@ const ROWS: [(i64, &str, f64); 3] = [(1, "Äpfel", 1.5), (2, "a;b|c\td, \"e\"", 
 fn separated(separator: &str) -> String {
     let mut text = ["id", "name", "price"].join(separator) + "\n";
     for (id, name, price) in ROWS {
-        text += &format!("{id}{separator}\"{}\"{separator}{price}\n", name.replace('"', "\"\""));
+        let name = name.replace('"', "\"\"");
+        text += &[id.to_string(), format!("\"{name}\""), price.to_string()].join(separator);
+        text.push('\n');
     }
     text
 }
@@ -121,14 +123,14 @@ fn another_encoding_far_into_a_file_is_found_when_it_is_met() {
 #[test]
 fn a_column_that_becomes_text_late_fails_nothing() {
     let workspace = Workspace::new();
-    let mut csv = "n,code\n".to_owned();
-    let mut lines = String::new();
+    let mut csv = b"n,code\n".to_vec();
+    let mut lines = Vec::new();
     for n in 0..60_000 {
-        csv += &format!("{n},{n}\n");
-        lines += &format!("{{\"n\": {n}, \"code\": {n}}}\n");
+        writeln!(csv, "{n},{n}").expect("write");
+        writeln!(lines, "{{\"n\": {n}, \"code\": {n}}}").expect("write");
     }
-    workspace.put("late.csv", csv + "60000,A7\n");
-    workspace.put("late.ndjson", lines + "{\"n\": 60000, \"code\": \"A7\"}\n");
+    workspace.put("late.csv", [&csv[..], b"60000,A7\n"].concat());
+    workspace.put("late.ndjson", [&lines[..], b"{\"n\": 60000, \"code\": \"A7\"}\n"].concat());
     let summary = "SELECT count(*), count_if(CAST(code AS VARCHAR) LIKE '%A7%'), typeof(any_value(n)) FROM";
     for file in ["late.csv", "late.ndjson"] {
         assert_eq!(workspace.rows(&format!("{summary} '{file}'")), json!([[60_001, 1, "BIGINT"]]), "{file}");
