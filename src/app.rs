@@ -89,7 +89,7 @@ pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = LocalStore::open(&config.store)?;
     let queue = queue::local::open(Arc::clone(&clock), config.max_waiting);
-    let ports = Ports { store: Arc::new(store), queue: Arc::new(queue), clock };
+    let ports = Ports { store: Arc::new(store.clone()), queue: Arc::new(queue), clock };
     clear(&config.scratch)?;
     let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
     let core = Core::new(core_config(&config), catalogue, ports, compute);
@@ -106,6 +106,7 @@ pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<
     let listener =
         std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
     let addr = listener.local_addr()?;
+    store.announce(&addr.to_string())?;
     let base_url = config.base_url(addr);
     let app = web::Data::new(App { core, supervisor, config, base_url, shutdown: CancellationToken::new() });
     let server = listen(listener, app.clone(), web::Data::new(keyring), rules)?;

@@ -18,6 +18,8 @@ use crate::submit::{Call, Submitted};
 
 /// At most this many notes wait for a slow reader; progress beyond them is dropped, the end is not.
 const NOTES: usize = 8;
+/// How long it may take until a caller that left is no longer counted among a job's watchers.
+const LAST_NOTES: Duration = Duration::from_millis(250);
 /// Two notes of progress are at least this far apart.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -84,33 +86,26 @@ impl Handler<FollowJob> for Session {
     }
 }
 
-/// Stop a job.
-#[derive(Message)]
-#[rtype(result = "Result<JobRecord, CoreError>")]
-pub struct CancelOwnJob(pub JobId);
-
-impl Handler<CancelOwnJob> for Session {
-    type Result = ResponseFuture<Result<JobRecord, CoreError>>;
-
-    fn handle(&mut self, CancelOwnJob(job): CancelOwnJob, _: &mut Context<Self>) -> Self::Result {
-        let (core, owner) = (self.core.clone(), self.owner.clone());
-        Box::pin(async move { core.cancel(&owner, &job).await })
-    }
-}
-
-/// The caller went away without having been told the job's id: end the job if nobody comes for it within the grace.
+/// The caller no longer waits for a job: end it, unless somebody else does.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct LeaveJob(pub JobId);
+pub struct LeaveJob {
+    /// Which job.
+    pub job: JobId,
+    /// Whether the caller said so. Otherwise it only went away: then a job whose id was handed out lives on, and any other
+    /// for the orphan's grace, in case the call comes again.
+    pub on_purpose: bool,
+}
 
 impl Handler<LeaveJob> for Session {
     type Result = ();
 
-    fn handle(&mut self, LeaveJob(job): LeaveJob, ctx: &mut Context<Self>) {
+    fn handle(&mut self, LeaveJob { job, on_purpose }: LeaveJob, ctx: &mut Context<Self>) {
         let (core, owner) = (self.core.clone(), self.owner.clone());
+        let grace = if on_purpose { LAST_NOTES } else { core.config.orphan_grace };
         let orphaned = async move {
-            core.ports.clock.sleep(core.config.orphan_grace).await;
-            if core.board.watchers(&job) > 0 || core.board.is_kept(&job) {
+            core.ports.clock.sleep(grace).await;
+            if core.board.watchers(&job) > 0 || !on_purpose && core.board.is_kept(&job) {
                 return;
             }
             if let Err(error) = core.cancel(&owner, &job).await {

@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::error::CoreError;
 use crate::keys::{self, Binding};
 use crate::model::{JobId, JobInput, JobRecord, JobState, Owner};
-use crate::ports::{Message, QueueError, QueueErrorKind};
+use crate::ports::{Expect, Message, QueueError, QueueErrorKind};
 use crate::records::is_conflict;
 
 /// A call that wants to be a job.
@@ -48,30 +48,46 @@ impl Core {
         let inputs = self.inputs(owner, &call).await?;
         let digest = keys::call_digest(&call.tool, &call.params, &inputs);
         let slot = call.idempotency_key.as_deref().map_or_else(|| digest.clone(), keys::chosen_digest);
-        let (known, mut expect) = keys::look_up(&*self.ports.store, owner, &slot).await?;
+        let (known, expect) = keys::look_up(&*self.ports.store, owner, &slot).await?;
         if let Some(found) = self.reuse(owner, &call, known, &digest).await? {
             return Ok(found);
         }
         self.check_room().await?;
         let record = self.new_record(owner, &call, inputs, &slot);
-        self.records.create(&record).await?;
-        let binding = Binding { job: record.id.clone(), call: digest.clone() };
+        let accepted = self.accept(&record, &call, &digest, expect).await;
+        if !matches!(&accepted, Ok(None)) {
+            // Never acknowledged. If it cannot be undone now, it runs unseen and goes with its time to live.
+            let _ = self.records.remove(&record).await;
+        }
+        let reused = accepted?;
+        Ok(reused.unwrap_or_else(|| Submitted { record: Arc::new(record), reused: false }))
+    }
+
+    /// Writes the job, its key and its message; or finds that somebody made the same call meanwhile, whose job stands.
+    async fn accept(
+        &self,
+        record: &JobRecord,
+        call: &Call,
+        digest: &str,
+        mut expect: Expect,
+    ) -> Result<Option<Submitted>, CoreError> {
+        self.records.create(record).await?;
+        let (owner, slot) = (&record.owner, record.key.as_deref().unwrap_or(digest));
+        let binding = Binding { job: record.id.clone(), call: digest.to_owned() };
         loop {
-            match keys::bind(&*self.ports.store, owner, &slot, &binding, expect).await.map_err(CoreError::from) {
+            match keys::bind(&*self.ports.store, owner, slot, &binding, expect).await.map_err(CoreError::from) {
                 Ok(_) => break,
                 Err(error) if is_conflict(&error) => {}
                 Err(error) => return Err(error),
             }
-            // Somebody made the same call meanwhile: theirs stands, ours was never acknowledged.
-            let (known, seen) = keys::look_up(&*self.ports.store, owner, &slot).await?;
-            if let Some(found) = self.reuse(owner, &call, known, &digest).await? {
-                self.records.remove(&record).await?;
-                return Ok(found);
+            let (known, seen) = keys::look_up(&*self.ports.store, owner, slot).await?;
+            if let Some(found) = self.reuse(owner, call, known, digest).await? {
+                return Ok(Some(found));
             }
             expect = seen;
         }
-        self.enqueue(&record).await?;
-        Ok(Submitted { record: Arc::new(record), reused: false })
+        self.enqueue(record).await?;
+        Ok(None)
     }
 
     /// The files of a call. A tool may parse its parameters for them, so that runs off the actor's thread.
@@ -138,13 +154,14 @@ impl Core {
         }
     }
 
-    /// Puts a durable job before the dispatchers. If there is no room after all, the job is undone.
+    /// Puts a durable job before the dispatchers.
     async fn enqueue(&self, record: &JobRecord) -> Result<(), CoreError> {
         self.board.post(record);
         let message = Message { job: record.id.clone(), owner: record.owner.clone() };
-        let Err(error) = self.ports.queue.send(&message, Duration::ZERO).await else { return Ok(()) };
-        self.board.drop_job(&record.id);
-        self.records.remove(record).await?;
-        Err(error.into())
+        let sent = self.ports.queue.send(&message, Duration::ZERO).await;
+        if sent.is_err() {
+            self.board.drop_job(&record.id);
+        }
+        Ok(sent?)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use actors::model::{JobId, JobRecord, JobState};
-use actors::{Call, CancelOwnJob, CoreError, FollowJob, LeaveJob, Note, OpenSession, Session, SubmitJob};
+use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob};
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken, ProtocolVersion,
@@ -31,10 +31,10 @@ pub(super) async fn run(
     principal: &Principal,
     name: &str,
     mut arguments: JsonObject,
+    session: &Addr<Session>,
     context: RequestContext<RoleServer>,
 ) -> Result<CallToolResult, AppError> {
     let extras = Extras::take(name, &mut arguments)?;
-    let session = app.supervisor.send(OpenSession(principal.owner.clone())).await.map_err(CoreError::from)?;
     let call = Call {
         tool: name.to_owned(),
         params: Value::Object(arguments),
@@ -47,14 +47,14 @@ pub(super) async fn run(
         app.core.board.keep(&job); // the caller can name it: its going away says nothing
     }
     let budget = extras.budget(app.config.wait);
-    let ended = match follow(app, &session, &job, budget, &context).await? {
+    let ended = match follow(app, session, &job, budget, &context).await? {
         Followed::Ended(record) => record,
         Followed::Goes => {
             app.core.board.keep(&job);
             app.core.find(&principal.owner, &job).await?
         }
         Followed::Left => {
-            leave(&session, &job, &context).await?;
+            leave(session, &job, &context);
             app.core.find(&principal.owner, &job).await?
         }
     };
@@ -65,15 +65,11 @@ pub(super) async fn run(
 ///
 /// # Errors
 /// `NotFound` for another's job as for one that is not there.
-pub(super) async fn end_of(
-    app: &App,
-    session: &Addr<Session>,
-    job: &JobId,
-    budget: Duration,
-    caller: &Caller<'_>,
-) -> Result<Arc<JobRecord>, AppError> {
+pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -> Result<Arc<JobRecord>, AppError> {
+    let app = caller.app;
+    let session = caller.handler.session(caller.principal).await?;
     app.core.board.keep(job); // the caller can name it: its going away says nothing
-    match follow(app, session, job, budget, caller.context).await? {
+    match follow(app, &session, job, budget, caller.context).await? {
         Followed::Ended(record) => Ok(record),
         Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),
     }
@@ -120,16 +116,11 @@ async fn follow(
     }
 }
 
-/// In a session (2025-11-25 and older) only an explicit cancel comes here, and it means the job; in a later request also a
-/// closed stream does, which the job survives for a while in case the call comes again.
-async fn leave(session: &Addr<Session>, job: &JobId, context: &RequestContext<RoleServer>) -> Result<(), AppError> {
+/// In a session (2025-11-25 and older) only an explicit cancel comes here; in a later request also a closed stream does,
+/// which the job survives for a while in case the call comes again.
+fn leave(session: &Addr<Session>, job: &JobId, context: &RequestContext<RoleServer>) {
     let sessionless = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
-    if sessionless {
-        session.do_send(LeaveJob(job.clone()));
-    } else {
-        session.send(CancelOwnJob(job.clone())).await.map_err(CoreError::from)??;
-    }
-    Ok(())
+    session.do_send(LeaveJob { job: job.clone(), on_purpose: !sessionless });
 }
 
 fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {

@@ -1,6 +1,9 @@
 //! Answers the protocol's requests: who we are, which tools there are, call one.
 
+use actix::Addr;
 use actix_web::web;
+use actors::model::Owner;
+use actors::{CoreError, OpenSession, Session};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
@@ -9,9 +12,10 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 use super::service::Caller;
-use super::{call, listing, service};
+use super::{call, service};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -25,11 +29,31 @@ with a job_id: go on with job_wait. Results are kept; what a job wrote (jobs/<jo
 #[derive(Clone)]
 pub(super) struct Handler {
     app: Arc<App>,
+    tools: Arc<[Tool]>,
+    /// The conversation behind a session or request, and whose it is: opened by the first one who asks.
+    session: Arc<OnceCell<(Owner, Addr<Session>)>>,
 }
 
 impl Handler {
-    pub(super) fn new(app: web::Data<App>) -> Self {
-        Self { app: app.into_inner() }
+    pub(super) fn new(app: web::Data<App>, tools: Arc<[Tool]>) -> Self {
+        Self { app: app.into_inner(), tools, session: Arc::default() }
+    }
+
+    /// The actor behind this conversation, which belongs to one principal for good.
+    ///
+    /// # Errors
+    /// `NotFound` for anyone else.
+    pub(super) async fn session(&self, principal: &Principal) -> Result<Addr<Session>, AppError> {
+        let open = || async {
+            let owner = principal.owner.clone();
+            let session = self.app.supervisor.send(OpenSession(owner.clone())).await.map_err(CoreError::from)?;
+            Ok::<_, AppError>((owner, session))
+        };
+        let (owner, session) = self.session.get_or_try_init(open).await?;
+        if *owner == principal.owner {
+            return Ok(session.clone());
+        }
+        Err(AppError::not_found("there is no such session; initialize a new one"))
     }
 }
 
@@ -45,11 +69,11 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(listing::all(&self.app.core.catalogue)))
+        Ok(ListToolsResult::with_all_items(self.tools.to_vec()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        listing::all(&self.app.core.catalogue).into_iter().find(|tool| tool.name == name)
+        self.tools.iter().find(|tool| tool.name == name).cloned()
     }
 
     async fn call_tool(
@@ -61,7 +85,7 @@ impl ServerHandler for Handler {
         let arguments = request.arguments.unwrap_or_default();
         let result = match service::find(&request.name) {
             Some(tool) => {
-                let caller = Caller { app: &self.app, principal: &principal, context: &context };
+                let caller = Caller { app: &self.app, principal: &principal, handler: self, context: &context };
                 tool.call(&caller, Value::Object(arguments)).await.map(CallToolResult::structured)
             }
             None => self.compute(&request.name, arguments, &principal, context).await,
@@ -86,11 +110,11 @@ impl Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResult, AppError> {
         if self.app.core.catalogue.get(name).is_err() {
-            let names = listing::all(&self.app.core.catalogue);
-            let hint = tools::suggest::did_you_mean(name, names.iter().map(|tool| tool.name.as_ref()));
+            let hint = tools::suggest::did_you_mean(name, self.tools.iter().map(|tool| tool.name.as_ref()));
             return Err(AppError::new(ErrorKind::UnknownTool, format!("there is no tool called {name:?}{hint}")));
         }
-        call::run(&self.app, principal, name, arguments, context).await
+        let session = self.session(principal).await?;
+        call::run(&self.app, principal, name, arguments, &session, context).await
     }
 }
 

@@ -22,6 +22,8 @@ use handler::Handler;
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a legacy session may be idle. Many clients never begin anew on the 404 that follows, and people take breaks.
+const SESSION_IDLE: Duration = Duration::from_hours(12);
 /// The largest request body; big files go to `/files`.
 const MOST_BODY_BYTES: usize = 4 << 20;
 
@@ -35,9 +37,12 @@ impl Endpoint {
     /// The endpoint of `app`, for the hosts and origins that `rules` allow.
     pub fn new(app: web::Data<App>, rules: &SourceRules) -> Self {
         let shutdown = app.shutdown.clone();
+        let tools: Arc<[rmcp::model::Tool]> = listing::all(&app.core.catalogue).into();
+        let mut sessions = LocalSessionManager::default();
+        sessions.session_config.keep_alive = Some(SESSION_IDLE);
         let service = StreamableHttpService::builder()
-            .service_factory(Arc::new(move || Ok(Handler::new(app.clone()))))
-            .session_manager(Arc::new(LocalSessionManager::default()))
+            .service_factory(Arc::new(move || Ok(Handler::new(app.clone(), Arc::clone(&tools)))))
+            .session_manager(Arc::new(sessions))
             .allowed_hosts(rules.hosts().to_vec())
             .allowed_origins(rules.origins().to_vec())
             .max_request_body_bytes(MOST_BODY_BYTES)

@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::error::CoreError;
 use crate::lifecycle::{self, Step};
 use crate::model::{JobId, JobState};
-use crate::ports::Message;
+use crate::ports::{Message, QueueError, QueueErrorKind};
 use crate::records::{Versioned, is_conflict};
 
 /// Takes up every marked job; answers how many go on. A record that cannot be read is reported and left alone.
@@ -22,10 +22,16 @@ pub(super) async fn recover(core: &Core) -> Result<usize, CoreError> {
     }
     // In the order in which they were accepted, as if nothing had happened.
     taken_up.sort_by_key(|record| record.submitted_at);
-    for record in &taken_up {
-        core.board.post(record);
+    for (number, record) in taken_up.iter().enumerate() {
         let message = Message { job: record.id.clone(), owner: record.owner.clone() };
-        core.ports.queue.send(&message, Duration::ZERO).await?;
+        match core.ports.queue.send(&message, Duration::ZERO).await {
+            Ok(()) => core.board.post(record),
+            Err(QueueError { kind: QueueErrorKind::Full, .. }) => {
+                tracing::warn!(left = taken_up.len() - number, "queue is full, the sweeper brings the rest later");
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(taken_up.len())
 }
@@ -44,7 +50,7 @@ pub(super) async fn take_up(core: &Core, job: &JobId) -> Result<Option<Versioned
             JobState::Queued => return Ok(Some(found)),
             JobState::Running if !void => return Ok(None),
             JobState::Running => {
-                lifecycle::apply(&mut found.record, Step::Lose, now).expect("a running job can be lost")
+                lifecycle::apply(&mut found.record, Step::Lose, now).expect("a running job can be lost");
             }
             _ => {
                 core.records.settle(job).await?;

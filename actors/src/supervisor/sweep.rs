@@ -51,11 +51,11 @@ async fn look_at(core: &Core, job: &JobId) -> Result<(), CoreError> {
         JobState::Queued => {}
         _ => return remove_if_over(core, &found.record, now).await,
     }
-    core.board.post(&found.record);
     if found.record.state == JobState::Queued {
         let message = Message { job: job.clone(), owner: found.record.owner.clone() };
         core.ports.queue.send(&message, Duration::ZERO).await?;
     }
+    core.board.post(&found.record);
     Ok(())
 }
 

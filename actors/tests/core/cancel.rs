@@ -38,7 +38,7 @@ async fn an_orphan_is_stopped_after_its_grace_unless_it_was_kept() {
     process.core.board.keep(&kept);
     process.drive(running(&process, &owner, &kept)).await;
     for job in [&orphan, &kept] {
-        session.send(LeaveJob(job.clone())).await.expect("session lives");
+        session.send(LeaveJob { job: job.clone(), on_purpose: false }).await.expect("session lives");
     }
     let ended = async {
         while !process.core.find(&owner, &orphan).await.expect("exists").state.is_terminal() {

@@ -60,7 +60,7 @@ impl World {
         let ports = Ports { store: Arc::clone(&faulty) as Arc<dyn BlobStore>, queue, clock };
         let config = CoreConfig {
             replica: JobId::random().to_string(),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             result_ttl: Duration::from_hours(24),
             orphan_grace: Duration::from_secs(30),
             deadline: Duration::from_hours(24 * 365),

@@ -17,11 +17,14 @@ use serde_json::Value;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::AppError;
+use crate::mcp::handler::Handler;
 
 /// Who calls, and how to speak to them meanwhile.
 pub(super) struct Caller<'a> {
     pub(super) app: &'a App,
     pub(super) principal: &'a Principal,
+    /// Knows the conversation's actor, for the tools that need it.
+    pub(super) handler: &'a Handler,
     pub(super) context: &'a RequestContext<RoleServer>,
 }
 
