@@ -65,20 +65,24 @@ pub struct Running {
 /// As [`start`] and [`Running::serve_until`].
 pub async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let needs_key = config.api_keys.is_some();
+    // Heard from here on: who reads that we listen may ask us to end at once.
+    let asked_to_end = asked_to_end()?;
     let running = start(config, Catalogue::standard()).await?;
     let url = &running.app.base_url;
     ui::out(format!("Heavylift listens on {url}\n"));
     ui::out(Snippets::new(url, needs_key).page());
-    running.serve_until(asked_to_end()).await
+    running.serve_until(asked_to_end).await
 }
 
-async fn asked_to_end() {
+fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Builds everything and listens, running the tools of `catalogue`. Jobs that an earlier process left go on.
@@ -86,8 +90,17 @@ async fn asked_to_end() {
 /// # Errors
 /// A store that is in use or cannot be made, an address that cannot be bound, API keys that cannot be read.
 pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<Running> {
+    // What may be refused comes first: a job that was begun for nothing would count as lost.
+    let keyring = match &config.api_keys {
+        Some(file) => Keyring::load(file)?,
+        None => Keyring::open(),
+    };
+    let listener =
+        std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
+    let addr = listener.local_addr()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = LocalStore::open(&config.store)?;
+    store.announce(&addr.to_string())?;
     let queue = queue::local::open(Arc::clone(&clock), config.max_waiting);
     let ports = Ports { store: Arc::new(store.clone()), queue: Arc::new(queue), clock };
     clear(&config.scratch)?;
@@ -98,15 +111,7 @@ pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<
     if taken_up > 0 {
         tracing::info!(jobs = taken_up, "jobs of an earlier run go on");
     }
-    let keyring = match &config.api_keys {
-        Some(file) => Keyring::load(file)?,
-        None => Keyring::open(),
-    };
     let rules = web::Data::new(SourceRules::new(&config));
-    let listener =
-        std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
-    let addr = listener.local_addr()?;
-    store.announce(&addr.to_string())?;
     let base_url = config.base_url(addr);
     let app = web::Data::new(App { core, supervisor, config, base_url, shutdown: CancellationToken::new() });
     let server = listen(listener, app.clone(), web::Data::new(keyring), rules)?;

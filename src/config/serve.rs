@@ -75,7 +75,12 @@ pub struct ServeArgs {
     log: String,
 
     /// What is logged: a level, and levels by module
-    #[arg(long, env = "HEAVYLIFT_LOG_FILTER", default_value = "info,rmcp=warn", value_name = "FILTER")]
+    #[arg(
+        long,
+        env = "HEAVYLIFT_LOG_FILTER",
+        default_value = "info,actix_server=warn,rmcp=warn",
+        value_name = "FILTER"
+    )]
     log_filter: String,
 
     /// Seconds that a tool call stays open before it answers with a job's handle
