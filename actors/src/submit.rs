@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tools::Progress;
 
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::keys::{self, Binding};
+use crate::lifecycle;
 use crate::model::{JobId, JobInput, JobRecord, JobState, Owner};
 use crate::ports::{Expect, Message, QueueError, QueueErrorKind};
 use crate::records::is_conflict;
@@ -145,7 +145,7 @@ impl Core {
             attempt: 0,
             lost: 0,
             lease: None,
-            progress: Progress::default(),
+            progress: lifecycle::waiting(),
             outcome: None,
             key: Some(key.to_owned()),
             submitted_at: self.ports.clock.now(),

@@ -106,7 +106,12 @@ async fn follow(
         };
         match note {
             Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
-            Some(Note::Progress(latest) | Note::Heartbeat(latest)) => {
+            Some(Note::Progress(latest)) => {
+                if let Some(reporter) = progress.as_mut().filter(|reporter| reporter.is_news(&latest)) {
+                    reporter.report(&context.peer, &latest).await;
+                }
+            }
+            Some(Note::Heartbeat(latest)) => {
                 if let Some(reporter) = &mut progress {
                     reporter.report(&context.peer, &latest).await;
                 }
@@ -136,6 +141,7 @@ struct Reporter {
     token: ProgressToken,
     job: JobId,
     last: Option<f64>,
+    said: Option<Progress>,
 }
 
 impl Reporter {
@@ -143,14 +149,19 @@ impl Reporter {
     const JOB_ID: &str = "heavylift/job_id";
 
     fn new(token: ProgressToken, job: &JobId) -> Self {
-        Self { token, job: job.clone(), last: None }
+        Self { token, job: job.clone(), last: None, said: None }
+    }
+
+    /// Whether `progress` says something that was not said last.
+    fn is_news(&self, progress: &Progress) -> bool {
+        self.said.as_ref() != Some(progress)
     }
 
     async fn report(&mut self, peer: &Peer<RoleServer>, progress: &Progress) {
         let mut note = ProgressNotificationParam::new(self.token.clone(), self.next(progress));
         note.total = progress.total;
-        note.message =
-            Some(if progress.message.is_empty() { "waiting for room".to_owned() } else { progress.message.clone() });
+        note.message = Some(progress.message.clone());
+        self.said = Some(progress.clone());
         let mut meta = NotificationMetaObject::default();
         meta.0.insert(Self::JOB_ID.to_owned(), json!(self.job));
         note.meta = Some(meta);

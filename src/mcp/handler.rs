@@ -5,7 +5,7 @@ use actix_web::web;
 use actors::model::Owner;
 use actors::{CoreError, OpenSession, Session};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, JsonObject, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
@@ -93,8 +93,10 @@ impl ServerHandler for Handler {
         match result {
             Ok(result) => Ok(result.into()),
             // The model that called reads a result, but seldom a protocol error: what it can mend goes there.
+            // Not as structured content, which must fit the tool's schema also in an error.
             Err(error) if is_for_the_caller(&error) => {
-                Ok(CallToolResult::structured_error(json!({"error": error.view()})).into())
+                let text = json!({"error": error.view()}).to_string();
+                Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into())
             }
             Err(error) => Err(error.into()),
         }

@@ -84,7 +84,7 @@ impl<T: ServiceTool> AnyService for T {
             read_only: T::READ_ONLY,
             destructive: T::DESTRUCTIVE,
             input_schema: tools::tool::schema_of::<T::Params>(),
-            output_schema: tools::tool::schema_of::<T::Output>(),
+            output_schema: tools::tool::output_schema_of::<T::Output>(),
         }
     }
 
