@@ -51,12 +51,17 @@ async fn look_at(core: &Core, job: &JobId) -> Result<(), CoreError> {
         JobState::Queued => {}
         _ => return remove_if_over(core, &found.record, now).await,
     }
-    if found.record.state == JobState::Queued {
-        let message = Message { job: job.clone(), owner: found.record.owner.clone() };
-        core.ports.queue.send(&message, Duration::ZERO).await?;
-    }
     core.board.post(&found.record);
-    Ok(())
+    if found.record.state.is_terminal() {
+        return core.records.settle(job).await;
+    }
+    let message = Message { job: job.clone(), owner: found.record.owner.clone() };
+    let sent = core.ports.queue.send(&message, Duration::ZERO).await;
+    if sent.is_err() {
+        // Not on the board, it is found again by the next sweep.
+        core.board.drop_job(job);
+    }
+    Ok(sent?)
 }
 
 async fn remove_if_over(
