@@ -13,7 +13,9 @@ use actors::model::JobId;
 use actors::ports::{Clock, Ports, SystemClock};
 use actors::{Compute, Core, CoreConfig, Drain, Recover, Supervisor};
 use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
+use tools::context::hex;
 use tools::{Catalogue, Limits};
 
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
@@ -89,7 +91,7 @@ fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
 ///
 /// # Errors
 /// A store that is in use or cannot be made, an address that cannot be bound, API keys that cannot be read.
-pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<Running> {
+pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<Running> {
     // What may be refused comes first: a job that was begun for nothing would count as lost.
     let keyring = match &config.api_keys {
         Some(file) => Keyring::load(file)?,
@@ -103,6 +105,8 @@ pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<
     store.announce(&addr.to_string())?;
     let queue = queue::local::open(Arc::clone(&clock), config.max_waiting);
     let ports = Ports { store: Arc::new(store.clone()), queue: Arc::new(queue), clock };
+    // Servers with stores of their own may share a scratch disk, and clear only what is theirs.
+    config.scratch = config.scratch.join(store_name(&config));
     clear(&config.scratch)?;
     let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
     let core = Core::new(core_config(&config), catalogue, ports, compute);
@@ -132,6 +136,7 @@ fn listen(
             .app_data(rules.clone())
             .configure(http::routes)
             .service(endpoint.scope("/mcp"))
+            .default_service(web::route().to(http::no_route))
             .wrap(from_fn(authenticate))
             .wrap(from_fn(check_source))
     });
@@ -167,6 +172,12 @@ impl Running {
         handle.stop(true).await;
         Ok(served.await??)
     }
+}
+
+/// A name for the store among those that use one scratch folder.
+fn store_name(config: &ServeConfig) -> String {
+    let digest = Sha256::digest(config.store.as_os_str().as_encoded_bytes());
+    format!("store-{:.16}", hex(&digest))
 }
 
 /// What earlier processes left half done: nobody's any more, since the store is ours alone.

@@ -69,7 +69,7 @@ pub struct Core {
 impl Core {
     /// The core on `ports`, running `catalogue` in `compute`.
     pub fn new(config: CoreConfig, catalogue: Catalogue, ports: Ports, compute: Compute) -> Self {
-        let records = Records::new(Arc::clone(&ports.store));
+        let records = Records::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), config.result_ttl);
         let workspace = Workspace::new(Arc::clone(&ports.store), records.clone());
         Self {
             config: Arc::new(config),

@@ -92,8 +92,8 @@ impl Handler<FollowJob> for Session {
 pub struct LeaveJob {
     /// Which job.
     pub job: JobId,
-    /// Whether the caller said so. Otherwise it only went away: then a job whose id was handed out lives on, and any other
-    /// for the orphan's grace, in case the call comes again.
+    /// Whether the caller said so. Otherwise it only went away, and the job lives on for the orphan's grace in case the call
+    /// comes again. A job whose id was handed out lives on in any case: `job_cancel` ends it.
     pub on_purpose: bool,
 }
 
@@ -105,7 +105,7 @@ impl Handler<LeaveJob> for Session {
         let grace = if on_purpose { LAST_NOTES } else { core.config.orphan_grace };
         let orphaned = async move {
             core.ports.clock.sleep(grace).await;
-            if core.board.watchers(&job) > 0 || !on_purpose && core.board.is_kept(&job) {
+            if core.board.watchers(&job) > 0 || core.board.is_kept(&job) {
                 return;
             }
             if let Err(error) = core.cancel(&owner, &job).await {

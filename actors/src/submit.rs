@@ -54,12 +54,11 @@ impl Core {
             }
         }
         let inputs = self.inputs(owner, &call).await?;
-        let (slot, digest) = match &call.idempotency_key {
-            Some(key) => (keys::chosen_digest(key), written),
-            None => {
-                let digest = keys::call_digest(&call.tool, &call.params, &inputs);
-                (digest.clone(), digest)
-            }
+        let (slot, digest) = if let Some(key) = &call.idempotency_key {
+            (keys::chosen_digest(key), written)
+        } else {
+            let digest = keys::call_digest(&call.tool, &call.params, &inputs);
+            (digest.clone(), digest)
         };
         let (known, expect) = keys::look_up(&*self.ports.store, owner, &slot).await?;
         if let Some(found) = self.reuse(owner, &call, known, &digest).await? {

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 use tools::Progress;
 
+use super::calls::Calls;
 use super::extras::Extras;
 use super::service::Caller;
 use crate::app::App;
@@ -32,6 +33,7 @@ pub(super) async fn run(
     name: &str,
     mut arguments: JsonObject,
     session: &Addr<Session>,
+    calls: &Calls,
     context: RequestContext<RoleServer>,
 ) -> Result<CallToolResult, AppError> {
     let extras = Extras::take(name, &mut arguments)?;
@@ -43,8 +45,11 @@ pub(super) async fn run(
     };
     let submitted = session.send(SubmitJob(call)).await.map_err(CoreError::from)??;
     let job = submitted.record.id.clone();
-    if extras.idempotency_key.is_some() {
-        app.core.board.keep(&job); // the caller can name it: its going away says nothing
+    if calls.began(&context.id, &job) {
+        session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
+    }
+    if submitted.reused {
+        app.core.board.keep(&job); // somebody else may rely on it
     }
     let budget = extras.budget(app.config.wait);
     let ended = match follow(app, session, &job, budget, &context).await? {
@@ -54,10 +59,15 @@ pub(super) async fn run(
             app.core.find(&principal.owner, &job).await?
         }
         Followed::Left => {
-            leave(session, &job, &context);
+            // A later protocol's closed stream may be followed by the same call, for which the job waits a while; with a key of
+            // the caller's own it waits for good. In a session only a cancel by name ends a job: see `on_cancelled`.
+            if is_sessionless(&context) && extras.idempotency_key.is_none() {
+                session.do_send(LeaveJob { job: job.clone(), on_purpose: false });
+            }
             app.core.find(&principal.owner, &job).await?
         }
     };
+    calls.ended(&context.id);
     Ok(answer(app, &ended, submitted.reused))
 }
 
@@ -68,6 +78,7 @@ pub(super) async fn run(
 pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -> Result<Arc<JobRecord>, AppError> {
     let app = caller.app;
     let session = caller.handler.session(caller.principal).await?;
+    app.core.find(&caller.principal.owner, job).await?;
     app.core.board.keep(job); // the caller can name it: its going away says nothing
     match follow(app, &session, job, budget, caller.context).await? {
         Followed::Ended(record) => Ok(record),
@@ -121,11 +132,8 @@ async fn follow(
     }
 }
 
-/// In a session (2025-11-25 and older) only an explicit cancel comes here; in a later request also a closed stream does,
-/// which the job survives for a while in case the call comes again.
-fn leave(session: &Addr<Session>, job: &JobId, context: &RequestContext<RoleServer>) {
-    let sessionless = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
-    session.do_send(LeaveJob { job: job.clone(), on_purpose: !sessionless });
+fn is_sessionless(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {

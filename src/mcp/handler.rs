@@ -3,17 +3,20 @@
 use actix::Addr;
 use actix_web::web;
 use actors::model::Owner;
-use actors::{CoreError, OpenSession, Session};
+use actors::{CoreError, LeaveJob, OpenSession, Session};
+use futures_util::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, JsonObject, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, ContentBlock, Implementation,
+    JsonObject, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
+use super::calls::Calls;
 use super::service::Caller;
 use super::{call, service};
 use crate::app::App;
@@ -32,11 +35,12 @@ pub(super) struct Handler {
     tools: Arc<[Tool]>,
     /// The conversation behind a session or request, and whose it is: opened by the first one who asks.
     session: Arc<OnceCell<(Owner, Addr<Session>)>>,
+    calls: Arc<Calls>,
 }
 
 impl Handler {
     pub(super) fn new(app: web::Data<App>, tools: Arc<[Tool]>) -> Self {
-        Self { app: app.into_inner(), tools, session: Arc::default() }
+        Self { app: app.into_inner(), tools, session: Arc::default(), calls: Arc::default() }
     }
 
     /// The actor behind this conversation, which belongs to one principal for good.
@@ -76,7 +80,29 @@ impl ServerHandler for Handler {
         self.tools.iter().find(|tool| tool.name == name).cloned()
     }
 
+    /// Only a request of the same session can be named, and a session is its owner's alone.
+    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, _: NotificationContext<RoleServer>) {
+        let Some(job) = cancelled.request_id.and_then(|request| self.calls.cancelled(request)) else { return };
+        if let Some((_, session)) = self.session.get() {
+            session.do_send(LeaveJob { job, on_purpose: true });
+        }
+    }
+
     async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        // A panic here would leave the caller without an answer for as long as it cares to wait.
+        let answered = AssertUnwindSafe(self.answer(request, context)).catch_unwind().await;
+        answered.unwrap_or_else(|_| {
+            Err(AppError::internal("the server broke on this call; its log has the details").into())
+        })
+    }
+}
+
+impl Handler {
+    async fn answer(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
@@ -101,9 +127,7 @@ impl ServerHandler for Handler {
             Err(error) => Err(error.into()),
         }
     }
-}
 
-impl Handler {
     async fn compute(
         &self,
         name: &str,
@@ -116,7 +140,7 @@ impl Handler {
             return Err(AppError::new(ErrorKind::UnknownTool, format!("there is no tool called {name:?}{hint}")));
         }
         let session = self.session(principal).await?;
-        call::run(&self.app, principal, name, arguments, &session, context).await
+        call::run(&self.app, principal, name, arguments, &session, &self.calls, context).await
     }
 }
 

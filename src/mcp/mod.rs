@@ -4,6 +4,7 @@
 //! tools that answer at once; [`listing`] shows them all to the client.
 
 mod call;
+mod calls;
 mod extras;
 mod handler;
 mod listing;

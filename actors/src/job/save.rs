@@ -108,11 +108,10 @@ impl Job {
 
     fn log_end(&self) {
         let _entered = self.span.enter();
-        match &self.record.outcome {
-            Some(JobOutcome::Failed(error)) => {
-                tracing::info!(cause = ?error.cause, kind = ?error.kind, message = error.message, "job failed");
-            }
-            _ => tracing::info!(state = ?self.record.state, "job ended"),
+        if let Some(JobOutcome::Failed(error)) = &self.record.outcome {
+            tracing::info!(cause = ?error.cause, kind = ?error.kind, message = error.message, "job failed");
+        } else {
+            tracing::info!(state = ?self.record.state, "job ended");
         }
     }
 

@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::error::CoreError;
 use crate::layout;
 use crate::lifecycle::{self, Step};
-use crate::model::{JobId, JobState};
+use crate::model::{JobId, JobRecord, JobState};
 use crate::ports::{Key, Message};
 use crate::records::is_conflict;
 
@@ -49,7 +49,7 @@ async fn look_at(core: &Core, job: &JobId) -> Result<(), CoreError> {
         // Queued and on the board: its message is on its way.
         JobState::Queued if core.board.watch(job).is_some() => return Ok(()),
         JobState::Queued => {}
-        _ => return remove_if_over(core, &found.record, now).await,
+        _ => return remove_if_over(core, &found.record).await,
     }
     core.board.post(&found.record);
     if found.record.state.is_terminal() {
@@ -64,13 +64,8 @@ async fn look_at(core: &Core, job: &JobId) -> Result<(), CoreError> {
     Ok(sent?)
 }
 
-async fn remove_if_over(
-    core: &Core,
-    record: &crate::model::JobRecord,
-    now: time::OffsetDateTime,
-) -> Result<(), CoreError> {
-    let over = record.finished_at.is_some_and(|finished| finished + core.config.result_ttl <= now);
-    if over {
+async fn remove_if_over(core: &Core, record: &JobRecord) -> Result<(), CoreError> {
+    if core.records.is_over(record) {
         tracing::info!(job = %record.id, "time to live is over, removing");
         core.records.remove(record).await?;
     }

@@ -46,7 +46,7 @@ fn every_fault_is_told_at_once_with_flag_variable_and_remedy() {
     );
     let text = Faults(faults).to_string();
     assert!(text.starts_with("5 settings cannot be used"), "{text}");
-    assert!(text.contains("from 1 to 1024") && text.contains("from 0s to 18s") && text.contains("512MiB"), "{text}");
+    assert!(text.contains("from 1 to 1024") && text.contains("from 0s to 15s") && text.contains("512MiB"), "{text}");
 }
 
 #[test]
