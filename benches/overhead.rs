@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use heavylift::app;
 use heavylift::cli::client::{Connection, Era, Server};
-use heavylift::cli::ui;
 use heavylift::config::ServeConfig;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
@@ -116,7 +115,7 @@ async fn start(folder: &Path) -> Server {
             let flags = ["--addr", "127.0.0.1:0", "--store", &store, "--threads-per-job", &threads];
             let config = ServeConfig::from_flags(flags).expect("settings");
             let running = app::start(config, Catalogue::standard()).await.expect("the server starts");
-            drop(tell.send(running.addr));
+            let _ = tell.send(running.addr); // somebody waits for it
             running.serve_until(std::future::pending()).await.expect("serves");
         });
     });
