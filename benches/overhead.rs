@@ -79,7 +79,7 @@ async fn measure(job: &Job, connection: &Connection, folder: &Path) -> Measured 
     measured
 }
 
-/// The tool on a thread of its own, as compute would run it.
+/// The tool alone, with as many threads as the server gives it.
 fn bare(job: &Job, folder: &Path) -> Duration {
     let tool = std::sync::Arc::clone(Catalogue::standard().get(job.tool).expect("there is such a tool"));
     let local = folder.join(job.path);
@@ -88,9 +88,9 @@ fn bare(job: &Job, folder: &Path) -> Duration {
     let work = tempfile::tempdir_in(folder).expect("a folder");
     let mut ctx = Context::detached(vec![input], work.path()).expect("a context");
     ctx.set_limits(Limits { threads: THREADS, ..Limits::default() });
-    let (took, ran) = timed(|| tool.run(&job.params, &mut ctx));
+    let (time, ran) = timed(|| tool.run(&job.params, &mut ctx));
     ran.expect("the tool works");
-    took
+    time
 }
 
 async fn served(job: &Job, connection: &Connection) -> Duration {

@@ -122,7 +122,9 @@ impl Contestant {
         if counts {
             self.seconds += begun.elapsed().as_secs_f64();
             self.cpu_seconds += self.server.cpu_seconds() - cpu;
-            times.into_iter().for_each(|time| self.times.add(time));
+            for time in times {
+                self.times.add(time);
+            }
         }
     }
 

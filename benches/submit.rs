@@ -41,7 +41,7 @@ fn main() {
     let begun = now();
     for round in 0..WARM_UP + MOST_ROUNDS {
         let (submitting, job) = timed(|| runtime.block_on(submit(&core, round)));
-        let sizes = disk.sizes_of(&folder.path().join("store"), &job);
+        let sizes = Disk::sizes_of(&folder.path().join("store"), &job);
         let (writing, written) = timed(|| disk.write_like_a_submission(round, sizes));
         written.expect("the disk takes it");
         if round >= WARM_UP {
@@ -144,7 +144,7 @@ impl Disk {
         Self { root: root.to_owned() }
     }
 
-    fn sizes_of(&self, store: &Path, job: &JobId) -> Sizes {
+    fn sizes_of(store: &Path, job: &JobId) -> Sizes {
         let record = fs::metadata(store.join("jobs").join(job.as_str()).join("job.json")).expect("the record is there");
         let key = json!({"job": job, "call": "0".repeat(64)}).to_string();
         Sizes { record: usize::try_from(record.len()).expect("small"), key: key.len() }
