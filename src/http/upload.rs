@@ -58,7 +58,9 @@ pub(super) async fn put(
         let message = format!("{path} arrived with SHA-256 {sha256}, not the one in X-Content-SHA256; send it again");
         return Err(AppError::invalid(message));
     }
-    let etag = keep(&app, &principal, &path, &spool, range::expectation(&request)).await?;
+    let current = app.core.workspace.find(&principal.owner, &path).await?.map(|found| found.meta.etag);
+    let expect = range::expectation(&request, current.as_ref())?;
+    let etag = keep(&app, &principal, &path, &spool, expect).await?;
     let stored = Stored { path: path.to_string(), bytes, sha256, etag: etag.0.clone() };
     Ok(HttpResponse::Created().insert_header(range::header(&etag)).json(stored))
 }
