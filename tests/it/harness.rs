@@ -82,7 +82,9 @@ impl Server {
         let log = folder.path().join("server.log");
         let stderr = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
         let before = stderr.metadata().expect("the log's size").len();
-        let mut child = program(&["serve", "--addr", "127.0.0.1:0", "--store", &store])
+        let address: &[&str] = if flags.contains(&"--addr") { &[] } else { &["--addr", "127.0.0.1:0"] };
+        let mut child = program(&["serve", "--store", &store])
+            .args(address)
             .args(flags)
             .stdout(Stdio::piped())
             .stderr(stderr)
