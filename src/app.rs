@@ -30,6 +30,8 @@ use crate::{http, mcp, queue};
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long open requests may take to end once the jobs are safe, in seconds.
 const LAST_REQUESTS_SECONDS: u64 = 2;
+/// How long answers under way get before the streams that carry them are ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What every front door sees.
 pub struct App {
@@ -43,6 +45,8 @@ pub struct App {
     pub base_url: String,
     /// Cancelled when the server begins to shut down: who waits is told at once.
     pub shutdown: CancellationToken,
+    /// Cancelled at the very end, when all answers are out: what is still open then is ended.
+    pub hang_up: CancellationToken,
 }
 
 impl App {
@@ -117,7 +121,8 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Res
     }
     let rules = web::Data::new(SourceRules::new(&config));
     let base_url = config.base_url(addr);
-    let app = web::Data::new(App { core, supervisor, config, base_url, shutdown: CancellationToken::new() });
+    let (shutdown, hang_up) = (CancellationToken::new(), CancellationToken::new());
+    let app = web::Data::new(App { core, supervisor, config, base_url, shutdown, hang_up });
     let server = listen(listener, app.clone(), web::Data::new(keyring), rules)?;
     Ok(Running { addr, app, server })
 }
@@ -169,7 +174,11 @@ impl Running {
         app.shutdown.cancel();
         // The actor may be gone already; then there is nothing to drain.
         let _ = app.supervisor.send(Drain(app.config.drain_grace)).await;
-        handle.stop(true).await;
+        let hang_up = async {
+            app.core.ports.clock.sleep(LAST_WORDS).await;
+            app.hang_up.cancel();
+        };
+        tokio::join!(handle.stop(true), hang_up);
         Ok(served.await??)
     }
 }

@@ -127,10 +127,14 @@ async fn follow(core: Core, owner: Owner, mut watch: Watch, notes: mpsc::Sender<
         }
         // A full channel means a slow reader: it will see a later number.
         let _ = notes.try_send(Note::Progress(latest.progress.clone()));
+        // A rest between two numbers, but the end is told at once. A clone waits for it, so that `watch` misses nothing.
+        let mut end = watch.clone();
         tokio::select! {
             () = core.ports.clock.sleep(PROGRESS_EVERY) => {}
+            _ = end.wait_for(|record| record.state.is_terminal()) => {}
             () = notes.closed() => return,
         }
+        drop(end);
         if !change(&core, &mut watch, &notes).await {
             // Off the board without an end: given back or lost. Whoever has it now is seen through the store.
             match core.watch(&owner, &job).await {

@@ -29,6 +29,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// What answers when no route does.
+///
+/// # Errors
+/// `NotFound`, always.
 pub async fn no_route(request: HttpRequest) -> Result<HttpResponse, AppError> {
     Err(AppError::not_found(format!("there is nothing at {}; see /mcp, /files, /jobs, /healthz", request.path())))
 }

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{ETag, EntityTag, Header as _, IF_RANGE, IfMatch, IfNoneMatch, RANGE};
-use actors::ports::Etag;
+use actors::ports::{Etag, Expect};
+
+use crate::error::{AppError, ErrorKind};
 
 /// What to answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,19 +34,24 @@ pub(super) fn is_known(request: &HttpRequest, etag: &Etag) -> bool {
     }
 }
 
-/// What `If-Match` and `If-None-Match: *` demand of a write.
-pub(super) fn expectation(request: &HttpRequest) -> actors::ports::Expect {
-    use actors::ports::Expect;
+/// What `If-Match` and `If-None-Match: *` demand of a write where `current` stands now.
+///
+/// # Errors
+/// `Conflict` when none of the versions that `If-Match` names stands there; `InvalidParams` when it names none.
+pub(super) fn expectation(request: &HttpRequest, current: Option<&Etag>) -> Result<Expect, AppError> {
     if request.headers().get("if-none-match").is_some_and(|value| value == "*") {
-        return Expect::Absent;
+        return Ok(Expect::Absent);
     }
     if !request.headers().contains_key("if-match") {
-        return Expect::Any;
+        return Ok(Expect::Any);
     }
-    match IfMatch::parse(request) {
-        Ok(IfMatch::Items(items)) if items.len() == 1 => Expect::Etag(Etag(items[0].tag().to_owned())),
-        _ => Expect::Any,
-    }
+    let wanted = IfMatch::parse(request).map_err(|_| AppError::invalid("If-Match is neither * nor quoted versions"))?;
+    let fits = |etag: &&Etag| match &wanted {
+        IfMatch::Any => true,
+        IfMatch::Items(items) => items.iter().any(|item| item.strong_eq(&header(etag).0)),
+    };
+    let changed = || AppError::new(ErrorKind::Conflict, "the file is not a version that If-Match names; read it again");
+    current.filter(fits).map(|etag| Expect::Etag(etag.clone())).ok_or_else(changed)
 }
 
 /// The one part that is asked for. Several parts at once are answered with the whole, as the standard allows.

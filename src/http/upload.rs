@@ -58,7 +58,9 @@ pub(super) async fn put(
         let message = format!("{path} arrived with SHA-256 {sha256}, not the one in X-Content-SHA256; send it again");
         return Err(AppError::invalid(message));
     }
-    let etag = keep(&app, &principal, &path, &spool, range::expectation(&request)).await?;
+    let current = app.core.workspace.find(&principal.owner, &path).await?.map(|found| found.meta.etag);
+    let expect = range::expectation(&request, current.as_ref())?;
+    let etag = keep(&app, &principal, &path, &spool, expect).await?;
     let stored = Stored { path: path.to_string(), bytes, sha256, etag: etag.0.clone() };
     Ok(HttpResponse::Created().insert_header(range::header(&etag)).json(stored))
 }
@@ -80,7 +82,8 @@ async fn receive(
     mut body: web::Payload,
     most: u64,
 ) -> Result<(u64, String), AppError> {
-    let file = tokio::fs::File::create(spool).await.map_err(|error| failed(path, &error))?;
+    // Not truncated, which it need not be: ext4 would write a truncated file out while it is closed, and hold the thread.
+    let file = tokio::fs::File::options().write(true).open(spool).await.map_err(|error| failed(path, &error))?;
     let mut file = tokio::io::BufWriter::with_capacity(1 << 20, file);
     let mut hasher = Sha256::new();
     let mut bytes = 0;

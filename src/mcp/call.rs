@@ -111,8 +111,9 @@ async fn follow(
         let note = tokio::select! {
             biased;
             note = notes.recv() => note,
-            () = context.ct.cancelled() => return Ok(Followed::Left),
+            // Before the caller's leave: the end of the server looks like one, and must cancel nothing.
             () = app.shutdown.cancelled() => return Ok(Followed::Goes),
+            () = context.ct.cancelled() => return Ok(Followed::Left),
             () = &mut over => return Ok(Followed::Goes),
         };
         match note {

@@ -39,13 +39,11 @@ impl Calls {
     /// A request was cancelled; gives its job, if it became one.
     pub(super) fn cancelled(&self, request: RequestId) -> Option<JobId> {
         let mut calls = self.0.lock();
-        match calls.remove(&request) {
-            Some(Call::Became(job)) => Some(job),
-            _ => {
-                calls.insert(request, Call::Cancelled);
-                None
-            }
+        if let Some(Call::Became(job)) = calls.remove(&request) {
+            return Some(job);
         }
+        calls.insert(request, Call::Cancelled);
+        None
     }
 }
 

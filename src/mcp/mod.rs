@@ -1,18 +1,21 @@
 //! The MCP front door at `/mcp`, in both eras of the protocol, on rmcp through rmcp-actix-web.
 //!
 //! The only module that knows rmcp. [`handler`] answers the protocol; [`call`] runs compute tools as jobs; [`service`] holds the
-//! tools that answer at once; [`listing`] shows them all to the client.
+//! tools that answer at once; [`listing`] shows them all to the client; [`owners`] keeps sessions apart.
 
 mod call;
 mod calls;
 mod extras;
 mod handler;
 mod listing;
+mod owners;
 mod service;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::body::{BoxBody, EitherBody};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpMessage as _, HttpRequest, Scope, web};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp_actix_web::transport::StreamableHttpService;
@@ -20,6 +23,7 @@ use rmcp_actix_web::transport::StreamableHttpService;
 use crate::app::App;
 use crate::auth::{Principal, SourceRules};
 use handler::Handler;
+use owners::{Owners, check_owner};
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -32,26 +36,29 @@ const MOST_BODY_BYTES: usize = 4 << 20;
 #[derive(Clone)]
 pub struct Endpoint {
     service: StreamableHttpService<Handler, LocalSessionManager>,
+    owners: web::Data<Owners>,
 }
 
 impl Endpoint {
     /// The endpoint of `app`, for the hosts and origins that `rules` allow.
     pub fn new(app: web::Data<App>, rules: &SourceRules) -> Self {
-        let shutdown = app.shutdown.clone();
+        let hang_up = app.hang_up.clone();
         let tools: Arc<[rmcp::model::Tool]> = listing::all(&app.core.catalogue).into();
         let mut sessions = LocalSessionManager::default();
         sessions.session_config.keep_alive = Some(SESSION_IDLE);
+        let sessions = Arc::new(sessions);
+        let owners = web::Data::new(Owners::new(Arc::clone(&sessions)));
         let service = StreamableHttpService::builder()
             .service_factory(Arc::new(move || Ok(Handler::new(app.clone(), Arc::clone(&tools)))))
-            .session_manager(Arc::new(sessions))
+            .session_manager(sessions)
             .allowed_hosts(rules.hosts().to_vec())
             .allowed_origins(rules.origins().to_vec())
             .max_request_body_bytes(MOST_BODY_BYTES)
             .sse_keep_alive(KEEP_ALIVE)
-            .cancellation_token(shutdown.child_token())
+            .cancellation_token(hang_up.child_token())
             .on_request_fn(carry_principal)
             .build();
-        Self { service }
+        Self { service, owners }
     }
 
     /// The routes below `path`.
@@ -62,12 +69,12 @@ impl Endpoint {
         impl actix_web::dev::ServiceFactory<
             actix_web::dev::ServiceRequest,
             Config = (),
-            Response = actix_web::dev::ServiceResponse,
+            Response = actix_web::dev::ServiceResponse<EitherBody<BoxBody>>,
             Error = actix_web::Error,
             InitError = (),
         > + use<>,
     > {
-        self.service.clone().scope_with_path(path)
+        self.service.clone().scope_with_path(path).app_data(self.owners.clone()).wrap(from_fn(check_owner))
     }
 }
 
