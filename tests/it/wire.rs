@@ -67,8 +67,9 @@ pub(crate) fn newest(caller: &Caller, method: &str, mut params: Value) -> Reques
     params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({"name": "wire", "version": "1"});
     params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
     let name = params["name"].as_str().map(str::to_owned);
-    let mut request = post(caller, "2026-07-28", &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
-        .header("Mcp-Method", method);
+    let mut request =
+        post(caller, "2026-07-28", &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+            .header("Mcp-Method", method);
     if let Some(name) = name {
         request = request.header("Mcp-Name", name);
     }
