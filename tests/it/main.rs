@@ -2,6 +2,15 @@
 //!
 //! Run one topic with `cargo test --workspace --test it -- TOPIC`. Nothing sleeps, tries again or measures time.
 
+mod bad_input;
+mod cli;
+mod disk;
+mod files;
 mod harness;
+mod jobs;
+mod load;
 mod mcp;
+mod principals;
+mod shutdown;
+mod tree;
 mod wire;

@@ -1,3 +1,5 @@
+//! DuckDB's door: what stays shut, and how its errors are told.
+
 use super::*;
 use crate::data::samples::Workspace;
 

@@ -1,3 +1,5 @@
+//! A look inside files of every kind.
+
 use std::fmt::Write as _;
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Profiles of small tables, checked against what a reader can count.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Queries from the call to the artifact, on real files.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,3 +1,5 @@
+//! One table in every format, separator and encoding; and files that are not what they claim.
+
 use std::fs;
 use std::io::Write;
 use std::sync::Arc;

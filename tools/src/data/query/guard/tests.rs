@@ -1,3 +1,5 @@
+//! What the guard lets through, what it refuses, and what it says.
+
 use super::*;
 use crate::ToolErrorKind;
 

@@ -1,3 +1,5 @@
+//! Encodings told apart by their bytes.
+
 use super::*;
 
 fn decoded(bytes: &[u8], encoding: &'static Encoding) -> Result<String, ToolError> {

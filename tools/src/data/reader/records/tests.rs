@@ -1,3 +1,5 @@
+//! Records told apart where quotes and line ends meet.
+
 use super::*;
 
 fn count(text: &str, separator: u8) -> (Vec<(u64, usize)>, Result<(), u64>) {
