@@ -18,8 +18,6 @@ use crate::submit::{Call, Submitted};
 
 /// At most this many notes wait for a slow reader; progress beyond them is dropped, the end is not.
 const NOTES: usize = 8;
-/// How long it may take until a caller that left is no longer counted among a job's watchers.
-const LAST_NOTES: Duration = Duration::from_millis(250);
 /// Two notes of progress are at least this far apart.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -102,10 +100,13 @@ impl Handler<LeaveJob> for Session {
 
     fn handle(&mut self, LeaveJob { job, on_purpose }: LeaveJob, ctx: &mut Context<Self>) {
         let (core, owner) = (self.core.clone(), self.owner.clone());
-        let grace = if on_purpose { LAST_NOTES } else { core.config.orphan_grace };
         let orphaned = async move {
-            core.ports.clock.sleep(grace).await;
-            if core.board.watchers(&job) > 0 || core.board.is_kept(&job) {
+            if !on_purpose {
+                core.ports.clock.sleep(core.config.orphan_grace).await;
+            }
+            // Who only looks on does not keep a job from being cancelled, but from being forgotten.
+            let watched = !on_purpose && core.board.watchers(&job) > 0;
+            if watched || core.board.is_kept(&job) {
                 return;
             }
             if let Err(error) = core.cancel(&owner, &job).await {

@@ -60,11 +60,13 @@ pub(super) async fn run(
         }
         Followed::Left => {
             // A later protocol's closed stream may be followed by the same call, for which the job waits a while; with a key of
-            // the caller's own it waits for good. In a session only a cancel by name ends a job: see `on_cancelled`.
+            // the caller's own it waits for good. In a session only a cancel by name ends a job: see `on_cancelled`, which may
+            // come after this and must still find it.
             if is_sessionless(&context) && extras.idempotency_key.is_none() {
                 session.do_send(LeaveJob { job: job.clone(), on_purpose: false });
             }
-            app.core.find(&principal.owner, &job).await?
+            let record = app.core.find(&principal.owner, &job).await?;
+            return Ok(answer(app, &record, submitted.reused));
         }
     };
     calls.ended(&context.id);

@@ -11,6 +11,7 @@ mod jobs;
 mod load;
 mod mcp;
 mod principals;
+mod schema;
 mod shutdown;
 mod tree;
 mod wire;

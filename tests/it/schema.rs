@@ -24,7 +24,8 @@ fn faults(value: &Value, schema: &Value, at: &str) -> Vec<String> {
         found.extend(faults_of_object(object, schema, at));
     }
     if let (Some(items), Some(schema)) = (value.as_array(), schema.get("items")) {
-        found.extend(items.iter().enumerate().flat_map(|(index, item)| faults(item, schema, &format!("{at}[{index}]"))));
+        found
+            .extend(items.iter().enumerate().flat_map(|(index, item)| faults(item, schema, &format!("{at}[{index}]"))));
     }
     found
 }

@@ -86,10 +86,14 @@ fn each_outside_thing_has_one_door() {
     let none = Vec::<String>::new();
     let here = "tests/it/tree.rs";
     // The client speaks MCP too; the error table has the codes; the arguments are the client's JSON objects.
-    let mcp = ["src/mcp/", "src/cli/client/", "src/error", "src/cli/arguments.rs", "src/cli/demo.rs", here];
+    let mcp = ["src/mcp/", "src/cli/client/", "src/error", "src/cli/arguments.rs", "src/cli/demo.rs", "benches/", here];
     assert_eq!(strays(&["rmcp::", "rmcp_actix_web"], &mcp), none, "rmcp belongs to src/mcp");
     let environment = ["src/config/", here];
-    assert_eq!(strays(&["env::var", "env::set_var", "env::vars"], &environment), none, "the environment is read in src/config");
+    assert_eq!(
+        strays(&["env::var", "env::set_var", "env::vars"], &environment),
+        none,
+        "the environment is read in src/config"
+    );
     assert_eq!(strays(&["azure_"], &["src/store/azure", "src/queue/azure", "src/auth", here]), none);
     assert_eq!(strays(&["rayon::"], &["tools/", "actors/src/compute", here]), none, "CPU work has one door: compute");
 }
@@ -114,7 +118,17 @@ fn the_readme_names_the_two_commands() {
     }
     let console = readme.split("```console").skip(1).filter_map(|rest| rest.split("```").next());
     for line in console.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("$ ")) {
-        let known = ["cargo ", "bash ", "heavylift ", "git ", "cd ", "curl ", "./target/release/heavylift "];
+        let known = [
+            "cargo ",
+            "bash ",
+            "heavylift ",
+            "git ",
+            "cd ",
+            "curl ",
+            "claude ",
+            "printf ",
+            "./target/release/heavylift ",
+        ];
         assert!(known.iter().any(|start| line.starts_with(start)), "the README's {line:?} is no known command");
     }
     assert!(at("tests/run.sh").exists());
@@ -208,7 +222,9 @@ fn every_licence_is_allowed() {
 #[test]
 fn licence_expressions_are_read_as_they_are_meant() {
     let allowed = ["MIT", "IJG", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned).into();
-    for met in ["MIT", "MIT/Apache-2.0", "GPL-3.0 OR MIT", "(MIT OR Apache-2.0) AND IJG", "Apache-2.0 WITH LLVM-exception"] {
+    for met in
+        ["MIT", "MIT/Apache-2.0", "GPL-3.0 OR MIT", "(MIT OR Apache-2.0) AND IJG", "Apache-2.0 WITH LLVM-exception"]
+    {
         assert!(is_met(met, &allowed), "{met}");
     }
     for unmet in ["GPL-3.0", "MIT AND GPL-3.0", "(MIT OR X) AND (Y OR Z)", "Apache-2.0"] {
