@@ -1,7 +1,5 @@
 //! After a start: every job that was queued or running when the last process ended goes on.
 
-use std::time::Duration;
-
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::lifecycle::{self, Step};
@@ -25,7 +23,7 @@ pub(super) async fn recover(core: &Core) -> Result<usize, CoreError> {
     for record in &taken_up {
         core.board.post(record);
         let message = Message { job: record.id.clone(), owner: record.owner.clone() };
-        core.ports.queue.send(&message, Duration::ZERO).await?;
+        core.ports.queue.send_again(&message).await?;
     }
     Ok(taken_up.len())
 }

@@ -1,7 +1,5 @@
 //! Now and then: what is over its time to live goes, what fell between two chairs is put back in the queue.
 
-use std::time::Duration;
-
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::layout;
@@ -54,7 +52,7 @@ async fn look_at(core: &Core, job: &JobId) -> Result<(), CoreError> {
     core.board.post(&found.record);
     if found.record.state == JobState::Queued {
         let message = Message { job: job.clone(), owner: found.record.owner.clone() };
-        core.ports.queue.send(&message, Duration::ZERO).await?;
+        core.ports.queue.send_again(&message).await?;
     }
     Ok(())
 }
