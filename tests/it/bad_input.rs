@@ -17,7 +17,8 @@ async fn fault(mcp: &Mcp, tool: &str, arguments: Value) -> (String, String) {
         Ok(answer) => {
             assert!(answer.is_error, "{tool}: {}", answer.raw);
             let error = &answer.raw["error"];
-            let text = |name: &str| error[name].as_str().unwrap_or_else(|| panic!("no {name}: {}", answer.raw)).to_owned();
+            let text =
+                |name: &str| error[name].as_str().unwrap_or_else(|| panic!("no {name}: {}", answer.raw)).to_owned();
             (text("kind"), text("message"))
         }
         Err(heavylift::cli::client::ClientError::Refused { kind, message }) => (kind.unwrap_or_default(), message),
@@ -206,7 +207,17 @@ async fn too_much_or_no_json_is_turned_away() {
         let request = caller.request(reqwest::Method::POST, "/mcp").header("Content-Type", "application/json");
         request.header("Accept", "application/json, text/event-stream").body(body).send()
     };
-    for nonsense in ["", "nonsense", "{", "[]", "{}", "[1, 2]", "\"x\"", "{\"jsonrpc\": \"2.0\"}", "{\"jsonrpc\": \"1.0\", \"id\": 1}"] {
+    for nonsense in [
+        "",
+        "nonsense",
+        "{",
+        "[]",
+        "{}",
+        "[1, 2]",
+        "\"x\"",
+        "{\"jsonrpc\": \"2.0\"}",
+        "{\"jsonrpc\": \"1.0\", \"id\": 1}",
+    ] {
         let status = post(nonsense.to_owned()).await.expect("an answer").status();
         assert!(status.is_client_error(), "{nonsense}: {status}");
     }

@@ -77,7 +77,11 @@ async fn a_call_shows_its_result() {
     let answer: Value = serde_json::from_str(&said(&json)).expect("JSON");
     assert_eq!((&answer["status"], &answer["rows"]), (&json!("succeeded"), &json!([[30]])), "{answer}");
     let shown = run(&["call", "data_query", "--arg", sql, "--watch", "--url", &server.url]).await;
-    assert!(shown.status.success() && said(&shown).contains("total") && said(&shown).contains("30"), "{}", said(&shown));
+    assert!(
+        shown.status.success() && said(&shown).contains("total") && said(&shown).contains("30"),
+        "{}",
+        said(&shown)
+    );
     let id = answer["job_id"].as_str().expect("an id");
     let list = run(&["jobs", "--url", &server.url]).await;
     assert!(said(&list).contains(id), "{}", said(&list));

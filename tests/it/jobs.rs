@@ -91,7 +91,8 @@ async fn a_cancelled_job_ends_its_events() {
 async fn an_unknown_job_is_not_found() {
     let server = Server::start(&[]).await;
     let caller = server.caller();
-    for path in [format!("/jobs/{NO_JOB}"), format!("/jobs/{NO_JOB}?wait_seconds=60"), format!("/jobs/{NO_JOB}/events")] {
+    for path in [format!("/jobs/{NO_JOB}"), format!("/jobs/{NO_JOB}?wait_seconds=60"), format!("/jobs/{NO_JOB}/events")]
+    {
         assert_eq!(kind_of(caller.get(&path).await).await, (404, "not_found".to_owned()), "{path}");
     }
     assert_eq!(caller.delete(&format!("/jobs/{NO_JOB}")).await.status(), 404);

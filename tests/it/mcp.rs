@@ -38,7 +38,10 @@ async fn tools_are_listed_alike_in_both_eras() {
         let name = &tool["name"];
         assert_eq!(tool["inputSchema"]["type"], "object", "{name}");
         assert_eq!(tool["outputSchema"]["type"], "object", "{name}");
-        assert!(tool["title"].is_string() && tool["description"].as_str().is_some_and(|text| text.len() > 20), "{name}");
+        assert!(
+            tool["title"].is_string() && tool["description"].as_str().is_some_and(|text| text.len() > 20),
+            "{name}"
+        );
         for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
             assert!(tool["annotations"][hint].is_boolean(), "{name}: {hint}");
         }

@@ -23,7 +23,11 @@ async fn only_a_known_key_opens() {
     let key = ada.key.as_deref().expect("a key");
     for path in ["/jobs", "/files", "/files/x"] {
         let refused = nobody.get(path).await;
-        assert_eq!((refused.status().as_u16(), refused.headers().contains_key("www-authenticate")), (401, true), "{path}");
+        assert_eq!(
+            (refused.status().as_u16(), refused.headers().contains_key("www-authenticate")),
+            (401, true),
+            "{path}"
+        );
         assert_eq!(server.caller_with("hl_wrong").get(path).await.status(), 401, "{path}");
     }
     let refused = newest(&nobody, "tools/list", json!({})).send().await.expect("an answer");

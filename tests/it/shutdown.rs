@@ -6,8 +6,8 @@ use heavylift::cli::client::Era;
 use serde_json::json;
 
 use crate::harness::{ENDLESS, ERAS, LONG, LONG_ANSWER, Server};
-use crate::wire::{Session, call, job_of, newest};
 use crate::wire::Events;
+use crate::wire::{Session, call, job_of, newest};
 
 #[tokio::test]
 async fn who_waits_is_answered_and_the_job_goes_on_later() {

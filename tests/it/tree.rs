@@ -89,7 +89,11 @@ fn each_outside_thing_has_one_door() {
     let mcp = ["src/mcp/", "src/cli/client/", "src/error", "src/cli/arguments.rs", "src/cli/demo.rs", here];
     assert_eq!(strays(&["rmcp::", "rmcp_actix_web"], &mcp), none, "rmcp belongs to src/mcp");
     let environment = ["src/config/", here];
-    assert_eq!(strays(&["env::var", "env::set_var", "env::vars"], &environment), none, "the environment is read in src/config");
+    assert_eq!(
+        strays(&["env::var", "env::set_var", "env::vars"], &environment),
+        none,
+        "the environment is read in src/config"
+    );
     assert_eq!(strays(&["azure_"], &["src/store/azure", "src/queue/azure", "src/auth", here]), none);
     assert_eq!(strays(&["rayon::"], &["tools/", "actors/src/compute", here]), none, "CPU work has one door: compute");
 }
@@ -208,7 +212,9 @@ fn every_licence_is_allowed() {
 #[test]
 fn licence_expressions_are_read_as_they_are_meant() {
     let allowed = ["MIT", "IJG", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned).into();
-    for met in ["MIT", "MIT/Apache-2.0", "GPL-3.0 OR MIT", "(MIT OR Apache-2.0) AND IJG", "Apache-2.0 WITH LLVM-exception"] {
+    for met in
+        ["MIT", "MIT/Apache-2.0", "GPL-3.0 OR MIT", "(MIT OR Apache-2.0) AND IJG", "Apache-2.0 WITH LLVM-exception"]
+    {
         assert!(is_met(met, &allowed), "{met}");
     }
     for unmet in ["GPL-3.0", "MIT AND GPL-3.0", "(MIT OR X) AND (Y OR Z)", "Apache-2.0"] {

@@ -67,8 +67,9 @@ pub(crate) fn newest(caller: &Caller, method: &str, mut params: Value) -> Reques
     params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({"name": "wire", "version": "1"});
     params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
     let name = params["name"].as_str().map(str::to_owned);
-    let mut request = post(caller, "2026-07-28", &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
-        .header("Mcp-Method", method);
+    let mut request =
+        post(caller, "2026-07-28", &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+            .header("Mcp-Method", method);
     if let Some(name) = name {
         request = request.header("Mcp-Name", name);
     }
@@ -148,6 +149,16 @@ pub(crate) async fn messages(response: Response) -> Vec<Value> {
 /// The reply to a request: its result, or its error.
 pub(crate) async fn reply(response: Response) -> Value {
     messages(response).await.pop().expect("a reply")
+}
+
+/// As [`reply`], from a server that may be killed meanwhile.
+pub(crate) async fn try_reply(request: RequestBuilder) -> Option<Value> {
+    let mut events = Events::of(request.send().await.ok()?);
+    let mut last = None;
+    while let Some(event) = events.try_next().await.ok()? {
+        last = Some(event.data);
+    }
+    last
 }
 
 /// The job that a progress notification tells of.
