@@ -5,7 +5,7 @@
 mod sealed;
 
 use bytes::Bytes;
-use futures_util::future::try_join3;
+use futures_util::future::try_join;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +52,12 @@ impl Records {
         let record_put = self.store.put(&key, sealed::seal(record), Expect::Absent);
         let marker_put = self.store.put(&marker, Bytes::new(), Expect::Any);
         let entry_put = self.store.put(&entry, Bytes::new(), Expect::Any);
-        let (etag, _, _) = try_join3(record_put, marker_put, entry_put).await?;
+        // A record without its marker would be found by no restart, a marker without its record is known to mean nothing.
+        let marked_put = async {
+            marker_put.await?;
+            record_put.await
+        };
+        let (etag, _) = try_join(marked_put, entry_put).await?;
         Ok(etag)
     }
 

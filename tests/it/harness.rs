@@ -184,6 +184,11 @@ impl Caller {
         Self { url: url.to_owned(), key: key.map(str::to_owned), http }
     }
 
+    /// The same at another address.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
     /// A request for `path`, which begins with a slash.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));

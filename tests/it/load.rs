@@ -115,6 +115,21 @@ async fn one_too_many_is_told_to_come_again() {
 }
 
 #[tokio::test]
+async fn a_full_line_and_what_ran_come_back_after_a_crash() {
+    let flags = ["--max-waiting", "1", "--workers", "1"];
+    let server = Server::start(&flags).await;
+    let caller = server.caller();
+    let running = caller.submit(ENDLESS).await;
+    caller.until_running(&running).await;
+    let waiting = caller.submit("select 1").await;
+    let server = Server::start_in(server.kill().await, &flags).await;
+    let caller = server.caller();
+    caller.until_running(&running).await;
+    assert_eq!(caller.delete(&format!("/jobs/{running}")).await.status(), 202);
+    assert_eq!(caller.end_of(&waiting).await["rows"], json!([[1]]));
+}
+
+#[tokio::test]
 async fn ten_thousand_may_wait() {
     let server = Server::start(&[]).await;
     let info = server.caller().call("server_info", json!({})).await;

@@ -8,6 +8,7 @@ mod disk;
 mod files;
 mod harness;
 mod jobs;
+mod kill;
 mod load;
 mod mcp;
 mod principals;

@@ -151,6 +151,16 @@ pub(crate) async fn reply(response: Response) -> Value {
     messages(response).await.pop().expect("a reply")
 }
 
+/// As [`reply`], from a server that may be killed meanwhile.
+pub(crate) async fn try_reply(request: RequestBuilder) -> Option<Value> {
+    let mut events = Events::of(request.send().await.ok()?);
+    let mut last = None;
+    while let Some(event) = events.try_next().await.ok()? {
+        last = Some(event.data);
+    }
+    last
+}
+
 /// The job that a progress notification tells of.
 pub(crate) fn job_of(note: &Value) -> String {
     assert_eq!(note["method"], "notifications/progress", "{note}");

@@ -63,7 +63,7 @@ pub struct QueueError {
 ///   depend on more.
 /// - **Invisible while held**: a message handed out comes again only after its `visibility`, or after `release`.
 /// - **In turn**: as far as it can see, it hands out one message of each owner before a second one of any.
-/// - **Bounded**: at its full length `send` ends with `Full`, at once.
+/// - **Bounded**: at its full length `send` ends with `Full`, at once. What was accepted before comes in all the same.
 /// - **Repeatable**: `delete`, `release` and `forget` with a receipt or job that is no longer known do nothing.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
@@ -72,6 +72,13 @@ pub trait JobQueue: Send + Sync {
     /// # Errors
     /// `Full`; `Unavailable`.
     async fn send(&self, message: &Message, delay: Duration) -> Result<(), QueueError>;
+
+    /// Adds the message of a job that was accepted before, to be handed out at once, also when the queue is full: what was
+    /// running when a server died may come on top of a full line.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn send_again(&self, message: &Message) -> Result<(), QueueError>;
 
     /// Takes at most `most` messages for `visibility`. Waits for the first up to `wait`.
     ///

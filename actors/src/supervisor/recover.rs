@@ -1,12 +1,10 @@
 //! After a start: every job that was queued or running when the last process ended goes on.
 
-use std::time::Duration;
-
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::lifecycle::{self, Step};
 use crate::model::{JobId, JobState};
-use crate::ports::{Message, QueueError, QueueErrorKind};
+use crate::ports::Message;
 use crate::records::{Versioned, is_conflict};
 
 /// Takes up every marked job; answers how many go on. A record that cannot be read is reported and left alone.
@@ -22,16 +20,10 @@ pub(super) async fn recover(core: &Core) -> Result<usize, CoreError> {
     }
     // In the order in which they were accepted, as if nothing had happened.
     taken_up.sort_by_key(|record| record.submitted_at);
-    for (number, record) in taken_up.iter().enumerate() {
+    for record in &taken_up {
         let message = Message { job: record.id.clone(), owner: record.owner.clone() };
-        match core.ports.queue.send(&message, Duration::ZERO).await {
-            Ok(()) => core.board.post(record),
-            Err(QueueError { kind: QueueErrorKind::Full, .. }) => {
-                tracing::warn!(left = taken_up.len() - number, "queue is full, the sweeper brings the rest later");
-                break;
-            }
-            Err(error) => return Err(error.into()),
-        }
+        core.ports.queue.send_again(&message).await?;
+        core.board.post(record);
     }
     Ok(taken_up.len())
 }

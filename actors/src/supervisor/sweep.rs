@@ -1,7 +1,5 @@
 //! Now and then: what is over its time to live goes, what fell between two chairs is put back in the queue.
 
-use std::time::Duration;
-
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::layout;
@@ -56,7 +54,7 @@ async fn look_at(core: &Core, job: &JobId) -> Result<(), CoreError> {
         return core.records.settle(job).await;
     }
     let message = Message { job: job.clone(), owner: found.record.owner.clone() };
-    let sent = core.ports.queue.send(&message, Duration::ZERO).await;
+    let sent = core.ports.queue.send_again(&message).await;
     if sent.is_err() {
         // Not on the board, it is found again by the next sweep.
         core.board.drop_job(job);

@@ -64,6 +64,11 @@ impl JobQueue for MemoryQueue {
         })
     }
 
+    async fn send_again(&self, message: &Message) -> Result<(), QueueError> {
+        self.change(|waiting, _| waiting.add(message.clone(), None));
+        Ok(())
+    }
+
     async fn receive(&self, most: usize, visibility: Duration, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
         let deadline = later(self.clock.now(), wait);
         loop {

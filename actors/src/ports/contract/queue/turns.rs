@@ -40,11 +40,14 @@ async fn a_full_queue_says_so<A: AsyncFn(Duration)>(bench: &Bench<'_, A>) {
     let held = bench.receive_one("half of it is visible").await;
     bench.send("ben").await;
     bench.queue.send(&message("ben"), Duration::ZERO).await.expect_err("it is full again");
+    let accepted_before = message("ben");
+    bench.queue.send_again(&accepted_before).await.expect("what was accepted comes in");
     bench.release(&held.receipt).await;
     bench.advance(Duration::from_secs(1)).await;
     let drained = bench.drain().await;
-    assert_eq!(drained.len(), capacity + 1, "what comes back to a full queue is not lost");
+    assert_eq!(drained.len(), capacity + 2, "what comes back to a full queue is not lost");
     assert!(drained.contains(&held.message), "what comes back to a full queue is not lost");
+    assert!(drained.contains(&accepted_before), "what was accepted before is handed out");
     assert_eq!(bench.waiting().await, 0);
 }
 
