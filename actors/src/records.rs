@@ -53,11 +53,11 @@ impl Records {
         let marker_put = self.store.put(&marker, Bytes::new(), Expect::Any);
         let entry_put = self.store.put(&entry, Bytes::new(), Expect::Any);
         // A record without its marker would be found by no restart, a marker without its record is known to mean nothing.
-        let marked_put = async {
+        let both = async {
             marker_put.await?;
             record_put.await
         };
-        let (etag, _) = try_join(marked_put, entry_put).await?;
+        let (etag, _) = try_join(both, entry_put).await?;
         Ok(etag)
     }
 
