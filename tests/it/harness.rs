@@ -319,7 +319,8 @@ pub(crate) async fn kind_of(response: Response) -> (u16, String) {
 
 /// A PNG of `width` × `height` with something on it.
 pub(crate) fn png(width: u32, height: u32) -> Vec<u8> {
-    let shade = |x: u32, y: u32| image::Rgb([(x % 256) as u8, (y % 256) as u8, ((x + y) % 256) as u8]);
+    let byte = |number: u32| u8::try_from(number % 256).expect("less than 256");
+    let shade = |x: u32, y: u32| image::Rgb([byte(x), byte(y), byte(x + y)]);
     let mut bytes = std::io::Cursor::new(Vec::new());
     image::RgbImage::from_fn(width, height, shade).write_to(&mut bytes, image::ImageFormat::Png).expect("a picture");
     bytes.into_inner()
