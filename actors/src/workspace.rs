@@ -176,6 +176,12 @@ impl Workspace {
             InputSpec::Path { name, path } => Ok(vec![(name.clone(), self.get(owner, path).await?)]),
             InputSpec::Table(name) => Ok(vec![(name.clone(), self.table(owner, name).await?)]),
             InputSpec::Glob(pattern) => {
+                // A file's own name may look like a pattern.
+                if let Ok(path) = pattern.parse()
+                    && let Some(file) = self.find(owner, &path).await?
+                {
+                    return Ok(vec![(file.path.to_string(), file)]);
+                }
                 let found = self.glob(owner, pattern).await?;
                 if found.is_empty() {
                     return Err(self.missing(owner, pattern).await?.into());

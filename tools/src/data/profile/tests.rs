@@ -117,3 +117,12 @@ fn bad_files_and_a_stop_end_it() {
     let error = workspace.run_in("data_profile", &params, &mut ctx).expect_err("stopped");
     assert_eq!(error.kind, ToolErrorKind::Cancelled);
 }
+
+#[test]
+fn times_with_a_zone_are_told_in_utc() {
+    let workspace = Workspace::new();
+    workspace.put("zoned.csv", "at,n\n2024-01-01T10:00:00+02:00,1\n2024-01-02T10:00:00Z,2\n");
+    let outcome = profile(&workspace, "zoned.csv");
+    let least = outcome.report.details["columns"][0]["min"].as_str().expect("a time").to_owned();
+    assert!(least.starts_with("2024-01-01") && least.contains("08:00:00"), "{least}");
+}

@@ -125,6 +125,13 @@ fn check_aliases(files: &BTreeMap<String, WorkspacePath>, limits: &Limits) -> Re
             return Err(ToolError::invalid(message));
         }
     }
+    let mut folded: Vec<String> = files.keys().map(|alias| alias.to_lowercase()).collect();
+    folded.sort();
+    if let Some([twice, _]) = folded.windows(2).find(|pair| pair[0] == pair[1]) {
+        let message =
+            format!("files: {twice:?} is there twice but for case, which SQL does not tell apart; rename one");
+        return Err(ToolError::invalid(message));
+    }
     Ok(())
 }
 

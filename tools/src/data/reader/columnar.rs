@@ -51,7 +51,7 @@ pub(in crate::data) fn columnar(
 
 /// Whether Polars, as it is built here, reads the type from Parquet and means the same by it.
 fn is_plain(dtype: &str) -> bool {
-    const PLAIN: [&str; 20] = [
+    const PLAIN: [&str; 19] = [
         "BOOLEAN",
         "TINYINT",
         "SMALLINT",
@@ -70,7 +70,6 @@ fn is_plain(dtype: &str) -> bool {
         "TIMESTAMP",
         "TIMESTAMP_NS",
         "TIMESTAMP_MS",
-        "TIMESTAMP WITH TIME ZONE",
         "JSON",
     ];
     PLAIN.contains(&dtype) || dtype.starts_with("DECIMAL(")
@@ -83,6 +82,9 @@ fn projection(column: &Column) -> String {
     let dtype = column.dtype.as_str();
     if is_plain(dtype) && dtype != "JSON" {
         return name;
+    }
+    if dtype == "TIMESTAMP WITH TIME ZONE" {
+        return format!("make_timestamp(epoch_us({name})) AS {name}"); // in UTC
     }
     if ["HUGEINT", "UHUGEINT", "BIGNUM"].contains(&dtype) {
         return format!("CAST({name} AS DOUBLE) AS {name}");

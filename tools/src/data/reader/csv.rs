@@ -20,8 +20,6 @@ const CONVERTING: &str = "Error when converting column";
 pub(super) struct Options {
     separator: u8,
     pub(super) gzip: bool,
-    /// Whether types are found from all rows rather than from the first ones.
-    sample_all: bool,
     /// Whether small sins against the standard (mixed line ends) are faults.
     strict: bool,
 }
@@ -37,17 +35,17 @@ impl Options {
             return Err(ToolError::bad_input(format!("{name} has no header and no rows; upload it again")));
         }
         let separator = if tabs && text.contains(&b'\t') { b'\t' } else { separator(text, found.whole) };
-        Ok(Self { separator, gzip: found.gzip, sample_all: false, strict: true })
+        Ok(Self { separator, gzip: found.gzip, strict: true })
     }
 
     /// What stands after FROM; `local` is an SQL literal.
     pub(super) fn relation(&self, local: &str) -> String {
         let separator = if self.separator == b'\t' { "\\t".to_owned() } else { char::from(self.separator).to_string() };
+        // Types come from all rows: one found in the first rows alone would round or cut what a later row holds.
         format!(
             "read_csv({local}, delim = '{separator}', quote = '\"', escape = '\"', comment = '', skip = 0, \
-             compression = '{}', sample_size = {}, strict_mode = {})",
+             compression = '{}', sample_size = -1, strict_mode = {})",
             if self.gzip { "gzip" } else { "none" },
-            if self.sample_all { -1 } else { 20_480 },
             self.strict,
         )
     }
@@ -58,7 +56,7 @@ impl Options {
     /// `BadInput` when a look at the file shows what is wrong with it.
     pub(super) fn relax(&mut self, name: &str, local: &Path, fault: &Fault, means: Means) -> Result<bool, ToolError> {
         if fault.message.contains(CONVERTING) {
-            return Ok(!std::mem::replace(&mut self.sample_all, true));
+            return Ok(false);
         }
         if !self.strict {
             return Ok(false);

@@ -9,8 +9,6 @@ pub(super) struct Options {
     /// Whether the name promises a record a line.
     lines: bool,
     pub(super) gzip: bool,
-    /// Whether types are found from all records rather than from the first ones.
-    sample_all: bool,
 }
 
 impl Options {
@@ -23,27 +21,17 @@ impl Options {
         if found.whole && text.iter().all(u8::is_ascii_whitespace) {
             return Err(ToolError::bad_input(format!("{name} holds no JSON at all; upload it again")));
         }
-        Ok(Self { lines, gzip: found.gzip, sample_all: false })
+        Ok(Self { lines, gzip: found.gzip })
     }
 
     /// What stands after FROM; `local` is an SQL literal.
     pub(super) fn relation(&self, local: &str) -> String {
+        // Types come from all records: those of the first ones alone would round what a later one holds, and miss its keys.
         format!(
-            "read_json({local}, format = '{}', compression = '{}', sample_size = {})",
+            "read_json({local}, format = '{}', compression = '{}', sample_size = -1)",
             if self.lines { "newline_delimited" } else { "auto" },
             if self.gzip { "gzip" } else { "none" },
-            if self.sample_all { -1 } else { 20_480 },
         )
-    }
-
-    /// Chooses another way of reading after `fault`; false when there is none.
-    pub(super) fn relax(&mut self, fault: &Fault) -> bool {
-        let late = fault.message.contains("transform error") || fault.message.contains("sample_size");
-        if late && !self.sample_all {
-            self.sample_all = true;
-            return true;
-        }
-        false
     }
 }
 

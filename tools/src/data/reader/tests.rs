@@ -279,3 +279,18 @@ fn a_footer_cannot_promise_more_rows_than_its_file_has_room_for() {
     let message = bad(&workspace, "huge.parquet");
     assert!(message.contains("declares 200000000 rows of 1 columns in"), "{message}");
 }
+
+#[test]
+fn a_late_fraction_or_key_is_not_lost() {
+    let workspace = Workspace::new();
+    let numbers = || (0..30_000).map(|number: u32| number.to_string());
+    let csv = format!("v\n{}\n", numbers().collect::<Vec<_>>().join("\n"));
+    let lines: String = numbers().map(|number| "{\"v\": ".to_owned() + &number + "}\n").collect();
+    workspace.put("late.csv", csv + "1.5\n");
+    workspace.put("late.ndjson", lines + "{\"v\": 1.5, \"w\": \"new\"}\n");
+    for file in ["late.csv", "late.ndjson"] {
+        let sum = workspace.rows(&format!("SELECT sum(v) FROM '{file}'"));
+        assert_eq!(sum, json!([[449_985_001.5]]), "{file}");
+    }
+    assert_eq!(workspace.rows("SELECT w FROM 'late.ndjson' WHERE w IS NOT NULL"), json!([["new"]]));
+}
