@@ -13,7 +13,9 @@ use actors::model::JobId;
 use actors::ports::{Clock, Ports, SystemClock};
 use actors::{Compute, Core, CoreConfig, Drain, Recover, Supervisor};
 use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
+use tools::context::hex;
 use tools::{Catalogue, Limits};
 
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
@@ -69,31 +71,46 @@ pub struct Running {
 /// As [`start`] and [`Running::serve_until`].
 pub async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let needs_key = config.api_keys.is_some();
+    // Heard from here on: who reads that we listen may ask us to end at once.
+    let asked_to_end = asked_to_end()?;
     let running = start(config, Catalogue::standard()).await?;
     let url = &running.app.base_url;
     ui::out(format!("Heavylift listens on {url}\n"));
     ui::out(Snippets::new(url, needs_key).page());
-    running.serve_until(asked_to_end()).await
+    running.serve_until(asked_to_end).await
 }
 
-async fn asked_to_end() {
+fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Builds everything and listens, running the tools of `catalogue`. Jobs that an earlier process left go on.
 ///
 /// # Errors
 /// A store that is in use or cannot be made, an address that cannot be bound, API keys that cannot be read.
-pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<Running> {
+pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<Running> {
+    // What may be refused comes first: a job that was begun for nothing would count as lost.
+    let keyring = match &config.api_keys {
+        Some(file) => Keyring::load(file)?,
+        None => Keyring::open(),
+    };
+    let listener =
+        std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
+    let addr = listener.local_addr()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = LocalStore::open(&config.store)?;
+    store.announce(&addr.to_string())?;
     let queue = queue::local::open(Arc::clone(&clock), config.max_waiting);
-    let ports = Ports { store: Arc::new(store), queue: Arc::new(queue), clock };
+    let ports = Ports { store: Arc::new(store.clone()), queue: Arc::new(queue), clock };
+    // Servers with stores of their own may share a scratch disk, and clear only what is theirs.
+    config.scratch = config.scratch.join(store_name(&config));
     clear(&config.scratch)?;
     let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
     let core = Core::new(core_config(&config), catalogue, ports, compute);
@@ -102,14 +119,7 @@ pub async fn start(config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<
     if taken_up > 0 {
         tracing::info!(jobs = taken_up, "jobs of an earlier run go on");
     }
-    let keyring = match &config.api_keys {
-        Some(file) => Keyring::load(file)?,
-        None => Keyring::open(),
-    };
     let rules = web::Data::new(SourceRules::new(&config));
-    let listener =
-        std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
-    let addr = listener.local_addr()?;
     let base_url = config.base_url(addr);
     let (shutdown, hang_up) = (CancellationToken::new(), CancellationToken::new());
     let app = web::Data::new(App { core, supervisor, config, base_url, shutdown, hang_up });
@@ -131,6 +141,7 @@ fn listen(
             .app_data(rules.clone())
             .configure(http::routes)
             .service(endpoint.scope("/mcp"))
+            .default_service(web::route().to(http::no_route))
             .wrap(from_fn(authenticate))
             .wrap(from_fn(check_source))
     });
@@ -170,6 +181,12 @@ impl Running {
         tokio::join!(handle.stop(true), hang_up);
         Ok(served.await??)
     }
+}
+
+/// A name for the store among those that use one scratch folder.
+fn store_name(config: &ServeConfig) -> String {
+    let digest = Sha256::digest(config.store.as_os_str().as_encoded_bytes());
+    format!("store-{:.16}", hex(&digest))
 }
 
 /// What earlier processes left half done: nobody's any more, since the store is ours alone.

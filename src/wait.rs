@@ -35,10 +35,12 @@ pub async fn end_of(app: &App, principal: &Principal, job: &JobId, budget: Durat
         }
         let ended = watch.wait_for(|record| record.state.is_terminal());
         tokio::select! {
-            ended = ended => match ended {
-                Ok(record) => return Ok(Waited::Ended(Arc::clone(&record))),
-                Err(_) => {} // off this board without an end: look where it is now
-            },
+            ended = ended => {
+                // An error: off this board without an end, so look where it is now.
+                if let Ok(record) = ended {
+                    return Ok(Waited::Ended(Arc::clone(&record)));
+                }
+            }
             () = &mut over => break,
             () = app.shutdown.cancelled() => break,
         }

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Runs every check and every test. Needs Rust and a C/C++ compiler; one build profile serves clippy, tests and demo.
+# Runs every check and every test. Needs Rust and a C/C++ compiler; one build profile serves lints, tests and demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Outside the checkout, so that a fresh clone finds what was built before.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/heavylift/target}"
 export CARGO_TERM_PROGRESS_WHEN=never
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -15,10 +17,16 @@ say "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
 say "tests"
-cargo test --workspace --locked
+cargo test --workspace --locked 2>&1 | tee "$log"
 
 say "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 say "demo"
-cargo run --locked -- demo
+demo=$(mktemp -d)
+cargo run --locked -- demo --folder "$demo"
+rm -rf "$demo"
+
+# cargo counts each test program by itself; this is the sum.
+say "sum"
+awk '/^test result:/ { passed += $4; failed += $6 } END { printf "%d passed, %d failed\n", passed, failed }' "$log"

@@ -88,7 +88,7 @@ impl Board {
     /// Every actor that runs a job here.
     #[must_use]
     pub fn runners(&self) -> Vec<Addr<Job>> {
-        self.0.lock().values().filter_map(|posted| posted.runner.clone()).collect()
+        self.0.lock().values().filter_map(|posted| posted.runner.clone()).filter(Addr::connected).collect()
     }
 
     /// How many jobs run here.

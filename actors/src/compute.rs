@@ -62,7 +62,10 @@ impl Compute {
 }
 
 impl Slot {
-    /// Runs `work` in this slot's pool and gives the slot back. What is awaited ends with it; a panic becomes a value.
+    /// Runs `work` in this slot's pool and gives the slot back. What is awaited ends with it.
+    ///
+    /// # Errors
+    /// `Panicked` when `work` panicked.
     pub fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tools::{Catalogue, Limits};
 
 use crate::board::{Board, Watch};
@@ -18,6 +19,9 @@ use crate::model::{JobId, JobRecord, JobState, Owner};
 use crate::ports::Ports;
 use crate::records::{Records, Versioned, is_conflict};
 use crate::workspace::Workspace;
+
+/// How often a job that runs elsewhere is looked at, while somebody watches.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The settings of the job core.
 #[derive(Clone, Debug)]
@@ -65,7 +69,7 @@ pub struct Core {
 impl Core {
     /// The core on `ports`, running `catalogue` in `compute`.
     pub fn new(config: CoreConfig, catalogue: Catalogue, ports: Ports, compute: Compute) -> Self {
-        let records = Records::new(Arc::clone(&ports.store));
+        let records = Records::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), config.result_ttl);
         let workspace = Workspace::new(Arc::clone(&ports.store), records.clone());
         Self {
             config: Arc::new(config),
@@ -111,14 +115,11 @@ impl Core {
             return if own { Ok(watch) } else { Err(CoreError::NoSuchJob(job.clone())) };
         }
         let record = self.records.load_owned(owner, job).await?.record;
-        if !record.state.is_terminal() {
-            // Accepted elsewhere, or set free a moment ago: seen from here on.
-            self.board.post(&record);
-            if let Some(watch) = self.board.watch(job) {
-                return Ok(watch);
-            }
+        let (latest, watch) = watch::channel(Arc::new(record));
+        if !watch.borrow().state.is_terminal() {
+            // In motion, but not here: seen through the store.
+            tokio::spawn(look_again(self.clone(), job.clone(), latest));
         }
-        let (_, watch) = tokio::sync::watch::channel(Arc::new(record));
         Ok(watch)
     }
 
@@ -156,5 +157,26 @@ impl Core {
         self.ports.queue.forget(&record.id).await;
         self.records.settle(&record.id).await?;
         Ok(record)
+    }
+}
+
+/// Shows watchers what the store says of a job, until it ends, vanishes, or nobody watches any more.
+async fn look_again(core: Core, job: JobId, latest: watch::Sender<Arc<JobRecord>>) {
+    loop {
+        tokio::select! {
+            () = latest.closed() => return,
+            () = core.ports.clock.sleep(LOOK_EVERY) => {}
+        }
+        match core.records.load(&job).await {
+            Ok(Some(found)) => {
+                let ended = found.record.state.is_terminal();
+                latest.send_replace(Arc::new(found.record));
+                if ended {
+                    return;
+                }
+            }
+            Ok(None) => return,
+            Err(error) => tracing::debug!(%job, %error, "store did not answer a watcher, asking again"),
+        }
     }
 }

@@ -116,10 +116,19 @@ async fn claim(core: &Core, job: &JobId) -> Result<Option<Versioned>, CoreError>
     }
 }
 
+/// Whether a running job's holder still has it. Of its own jobs a replica knows that better than the clock does, which moves
+/// on while a suspended machine's timers stand still.
+fn is_held(core: &Core, record: &JobRecord, lease: &Lease, now: OffsetDateTime) -> bool {
+    if lease.holder != core.config.replica {
+        return lease.until > now;
+    }
+    core.board.runner(&record.id).is_some_and(|runner| runner.connected())
+}
+
 /// Changes `record` into what a claim makes of it, or says that there is nothing to claim.
 fn take(core: &Core, record: &mut JobRecord, now: OffsetDateTime) -> bool {
     if record.state == JobState::Running {
-        let held = record.lease.as_ref().is_some_and(|lease| lease.until > now);
+        let held = record.lease.as_ref().is_some_and(|lease| is_held(core, record, lease, now));
         if held || lifecycle::apply(record, Step::Lose, now).is_err() {
             return false;
         }

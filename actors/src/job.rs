@@ -14,6 +14,7 @@ use actix::prelude::*;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tools::{Cancel, Outcome, Progress, ProgressSink, ToolError, ToolErrorKind};
+use tracing::{Instrument as _, Span};
 
 use crate::compute::{Panicked, Slot};
 use crate::core::Core;
@@ -52,13 +53,18 @@ pub struct Job {
     /// The latest progress that the tool reported and this actor has not seen.
     reported: Arc<Mutex<Option<Progress>>>,
     saving: save::Saving,
+    /// What every log line about this attempt carries.
+    span: Span,
 }
 
 impl Job {
     /// Runs the claimed job `claimed` in `slot`.
     pub fn new(core: Core, claimed: Versioned, receipt: Receipt, slot: Slot) -> Self {
+        let JobRecord { id, tool, owner, attempt, .. } = &claimed.record;
+        let span = tracing::info_span!("job", job = %id, %tool, principal = %owner, attempt);
         Self {
             core,
+            span,
             record: claimed.record,
             etag: claimed.etag,
             receipt,
@@ -71,7 +77,7 @@ impl Job {
     }
 
     fn prepare(&mut self, ctx: &mut Context<Self>) {
-        let prepared = run::prepare(self.core.clone(), self.record.clone());
+        let prepared = run::prepare(self.core.clone(), self.record.clone()).instrument(self.span.clone());
         ctx.spawn(prepared.into_actor(self).map(|prepared, job, ctx| match prepared {
             Ok(ready) => job.compute(ready, ctx),
             Err(run::Unprepared::Cancelled) => job.end_stopped(Stop::Cancel, ctx),
@@ -106,24 +112,25 @@ impl Job {
         ctx: &mut Context<Self>,
     ) {
         match result {
-            Ok(Ok(outcome)) => self.keep(outcome, folder, ctx),
+            Ok(Ok(outcome)) => return self.keep(outcome, folder, ctx),
             Ok(Err(error)) if error.kind == ToolErrorKind::Cancelled => {
                 self.end_stopped(self.stop.unwrap_or(Stop::Cancel), ctx);
             }
             Ok(Err(error)) => self.end(JobOutcome::Failed(error.into()), ctx),
             Err(Panicked(said)) => {
-                tracing::error!(job = %self.record.id, tool = %self.record.tool, %said, "tool panicked");
+                self.span.in_scope(|| tracing::error!(%said, "tool panicked"));
                 let message = format!("{} broke on this input; the server's log has the details", self.record.tool);
                 let error = JobError { cause: Cause::Panic, kind: ToolErrorKind::Internal, message };
                 self.end(JobOutcome::Failed(error), ctx);
             }
         }
+        dispose(folder);
     }
 
     fn keep(&mut self, outcome: Outcome, folder: Arc<TempDir>, ctx: &mut Context<Self>) {
-        let kept = run::keep(self.core.clone(), self.record.clone(), outcome.artifacts);
+        let kept = run::keep(self.core.clone(), self.record.clone(), outcome.artifacts).instrument(self.span.clone());
         ctx.spawn(kept.into_actor(self).map(move |kept: Result<Vec<Artifact>, JobError>, job, ctx| {
-            drop(folder);
+            dispose(folder);
             match kept {
                 Ok(artifacts) => job.end(JobOutcome::Succeeded { report: outcome.report, artifacts }, ctx),
                 Err(error) => job.end(JobOutcome::Failed(error), ctx),
@@ -171,12 +178,16 @@ impl Job {
     }
 }
 
+/// Removes a job's folder where no actor waits for the disk.
+fn dispose(folder: Arc<TempDir>) {
+    tokio::task::spawn_blocking(move || drop(folder));
+}
+
 impl Actor for Job {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        tracing::info!(job = %self.record.id, tool = %self.record.tool, principal = %self.record.owner,
-            attempt = self.record.attempt, "job started");
+        self.span.in_scope(|| tracing::info!("job started"));
         self.core.board.post(&self.record);
         self.core.board.set_runner(&self.record.id, Some(ctx.address()));
         self.prepare(ctx);

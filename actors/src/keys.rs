@@ -74,6 +74,9 @@ fn canonical(value: &Value, text: &mut String) {
 }
 
 /// What stands under `digest`, with its version. What cannot be read counts as absent and may be replaced.
+///
+/// # Errors
+/// `Unavailable`.
 pub async fn look_up(
     store: &dyn BlobStore,
     owner: &Owner,
@@ -84,6 +87,9 @@ pub async fn look_up(
 }
 
 /// Puts `binding` under `digest`, in place of what `expect` says.
+///
+/// # Errors
+/// `Conflict` when something else stands there by now; `Full`; `Unavailable`.
 pub async fn bind(
     store: &dyn BlobStore,
     owner: &Owner,
@@ -96,6 +102,9 @@ pub async fn bind(
 }
 
 /// Takes `digest` away if it still leads to `job`.
+///
+/// # Errors
+/// `Store`.
 pub async fn unbind(store: &dyn BlobStore, owner: &Owner, digest: &str, job: &JobId) -> Result<(), CoreError> {
     let (binding, _) = look_up(store, owner, digest).await?;
     if binding.is_some_and(|binding| binding.job == *job) {

@@ -35,7 +35,7 @@ pub use crate::core::{Core, CoreConfig};
 pub use board::{Board, Watch};
 pub use compute::Compute;
 pub use error::CoreError;
-pub use session::{CancelOwnJob, FollowJob, LeaveJob, Note, Session, SubmitJob};
+pub use session::{FollowJob, LeaveJob, Note, Session, SubmitJob};
 pub use submit::{Call, Submitted};
 pub use supervisor::{Drain, OpenSession, Recover, Supervisor, Sweep};
 pub use workspace::{FoundFile, Workspace};

@@ -65,7 +65,12 @@ fn claim(record: &mut JobRecord, lease: Lease, now: OffsetDateTime) {
     record.attempt += 1;
     record.lease = Some(lease);
     record.started_at = Some(now);
-    record.progress = Progress::default();
+    record.progress = Progress { message: "starting".to_owned(), ..Progress::default() };
+}
+
+/// The progress of a job that nobody runs.
+pub(crate) fn waiting() -> Progress {
+    Progress { message: "waiting for room".to_owned(), ..Progress::default() }
 }
 
 fn advance(record: &mut JobRecord, progress: Progress) {
@@ -77,6 +82,7 @@ fn advance(record: &mut JobRecord, progress: Progress) {
 fn requeue(record: &mut JobRecord) {
     record.state = JobState::Queued;
     record.lease = None;
+    record.progress = waiting();
 }
 
 fn lose(record: &mut JobRecord, now: OffsetDateTime) {

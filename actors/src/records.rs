@@ -7,10 +7,11 @@ mod sealed;
 use bytes::Bytes;
 use futures_util::future::try_join;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::CoreError;
 use crate::model::{JobId, JobRecord, Owner};
-use crate::ports::{BlobStore, Etag, Expect, StoreErrorKind};
+use crate::ports::{BlobStore, Clock, Etag, Expect, StoreErrorKind};
 use crate::{keys, layout};
 
 /// A record and the version of it that was read.
@@ -26,12 +27,20 @@ pub struct Versioned {
 #[derive(Clone)]
 pub struct Records {
     store: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
+    /// How long an ended job is kept; from then on it is as if it had gone.
+    result_ttl: Duration,
 }
 
 impl Records {
-    /// The records in `store`.
-    pub fn new(store: Arc<dyn BlobStore>) -> Self {
-        Self { store }
+    /// The records in `store`, of jobs that are kept for `result_ttl` after their end.
+    pub fn new(store: Arc<dyn BlobStore>, clock: Arc<dyn Clock>, result_ttl: Duration) -> Self {
+        Self { store, clock, result_ttl }
+    }
+
+    /// Whether a job's time to live is over.
+    pub fn is_over(&self, record: &JobRecord) -> bool {
+        record.finished_at.is_some_and(|finished| finished + self.result_ttl <= self.clock.now())
     }
 
     /// Writes a new job: record, marker and index entry. When it returns, the job is durable (I1).
@@ -44,11 +53,11 @@ impl Records {
         let marker_put = self.store.put(&marker, Bytes::new(), Expect::Any);
         let entry_put = self.store.put(&entry, Bytes::new(), Expect::Any);
         // A record without its marker would be found by no restart, a marker without its record is known to mean nothing.
-        let marked_put = async {
+        let both = async {
             marker_put.await?;
             record_put.await
         };
-        let (etag, _) = try_join(marked_put, entry_put).await?;
+        let (etag, _) = try_join(both, entry_put).await?;
         Ok(etag)
     }
 
@@ -65,9 +74,9 @@ impl Records {
     /// The record of `job` if `owner` owns it (I5).
     ///
     /// # Errors
-    /// `NoSuchJob` when there is none or it is another's; as [`load`](Self::load).
+    /// `NoSuchJob` when there is none, it is another's, or its time to live is over; as [`load`](Self::load).
     pub async fn load_owned(&self, owner: &Owner, job: &JobId) -> Result<Versioned, CoreError> {
-        let found = self.load(job).await?.filter(|found| found.record.owner == *owner);
+        let found = self.load(job).await?.filter(|found| found.record.owner == *owner && !self.is_over(&found.record));
         found.ok_or_else(|| CoreError::NoSuchJob(job.clone()))
     }
 
@@ -123,7 +132,7 @@ impl Records {
         let mut records = Vec::with_capacity(page.entries.len());
         for job in page.entries.iter().filter_map(|entry| layout::job_of_index(&entry.key)) {
             match self.load(&job).await {
-                Ok(found) => records.extend(found.map(|found| found.record)),
+                Ok(found) => records.extend(found.map(|found| found.record).filter(|record| !self.is_over(record))),
                 Err(error @ CoreError::Unreadable { .. }) => tracing::error!(%job, %error, "record left out of a list"),
                 Err(error) => return Err(error),
             }

@@ -84,33 +84,29 @@ impl Handler<FollowJob> for Session {
     }
 }
 
-/// Stop a job.
-#[derive(Message)]
-#[rtype(result = "Result<JobRecord, CoreError>")]
-pub struct CancelOwnJob(pub JobId);
-
-impl Handler<CancelOwnJob> for Session {
-    type Result = ResponseFuture<Result<JobRecord, CoreError>>;
-
-    fn handle(&mut self, CancelOwnJob(job): CancelOwnJob, _: &mut Context<Self>) -> Self::Result {
-        let (core, owner) = (self.core.clone(), self.owner.clone());
-        Box::pin(async move { core.cancel(&owner, &job).await })
-    }
-}
-
-/// The caller went away without having been told the job's id: end the job if nobody comes for it within the grace.
+/// The caller no longer waits for a job: end it, unless somebody else does.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct LeaveJob(pub JobId);
+pub struct LeaveJob {
+    /// Which job.
+    pub job: JobId,
+    /// Whether the caller said so. Otherwise it only went away, and the job lives on for the orphan's grace in case the call
+    /// comes again. A job whose id was handed out lives on in any case: `job_cancel` ends it.
+    pub on_purpose: bool,
+}
 
 impl Handler<LeaveJob> for Session {
     type Result = ();
 
-    fn handle(&mut self, LeaveJob(job): LeaveJob, ctx: &mut Context<Self>) {
+    fn handle(&mut self, LeaveJob { job, on_purpose }: LeaveJob, ctx: &mut Context<Self>) {
         let (core, owner) = (self.core.clone(), self.owner.clone());
         let orphaned = async move {
-            core.ports.clock.sleep(core.config.orphan_grace).await;
-            if core.board.watchers(&job) > 0 || core.board.is_kept(&job) {
+            if !on_purpose {
+                core.ports.clock.sleep(core.config.orphan_grace).await;
+            }
+            // Who only looks on does not keep a job from being cancelled, but from being forgotten.
+            let watched = !on_purpose && core.board.watchers(&job) > 0;
+            if watched || core.board.is_kept(&job) {
                 return;
             }
             if let Err(error) = core.cancel(&owner, &job).await {
@@ -132,10 +128,14 @@ async fn follow(core: Core, owner: Owner, mut watch: Watch, notes: mpsc::Sender<
         }
         // A full channel means a slow reader: it will see a later number.
         let _ = notes.try_send(Note::Progress(latest.progress.clone()));
+        // A rest between two numbers, but the end is told at once. A clone waits for it, so that `watch` misses nothing.
+        let mut end = watch.clone();
         tokio::select! {
             () = core.ports.clock.sleep(PROGRESS_EVERY) => {}
+            _ = end.wait_for(|record| record.state.is_terminal()) => {}
             () = notes.closed() => return,
         }
+        drop(end);
         if !change(&core, &mut watch, &notes).await {
             // Off the board without an end: given back or lost. Whoever has it now is seen through the store.
             match core.watch(&owner, &job).await {

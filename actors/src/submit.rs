@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tools::Progress;
 
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::keys::{self, Binding};
+use crate::lifecycle;
 use crate::model::{JobId, JobInput, JobRecord, JobState, Owner};
-use crate::ports::{Message, QueueError, QueueErrorKind};
+use crate::ports::{Expect, Message, QueueError, QueueErrorKind};
 use crate::records::is_conflict;
 
 /// A call that wants to be a job.
@@ -45,33 +45,75 @@ impl Core {
         if self.is_draining() {
             return Err(CoreError::Draining);
         }
+        // A key of the caller's own stands for the call as it is written: its files may have changed or gone since.
+        let written = keys::call_digest(&call.tool, &call.params, &[]);
+        if let Some(key) = &call.idempotency_key {
+            let (known, _) = keys::look_up(&*self.ports.store, owner, &keys::chosen_digest(key)).await?;
+            if let Some(found) = self.reuse(owner, &call, known, &written).await? {
+                return Ok(found);
+            }
+        }
         let inputs = self.inputs(owner, &call).await?;
-        let digest = keys::call_digest(&call.tool, &call.params, &inputs);
-        let slot = call.idempotency_key.as_deref().map_or_else(|| digest.clone(), keys::chosen_digest);
-        let (known, mut expect) = keys::look_up(&*self.ports.store, owner, &slot).await?;
+        let (slot, digest) = if let Some(key) = &call.idempotency_key {
+            (keys::chosen_digest(key), written)
+        } else {
+            let digest = keys::call_digest(&call.tool, &call.params, &inputs);
+            (digest.clone(), digest)
+        };
+        let (known, expect) = keys::look_up(&*self.ports.store, owner, &slot).await?;
         if let Some(found) = self.reuse(owner, &call, known, &digest).await? {
             return Ok(found);
         }
         self.check_room().await?;
         let record = self.new_record(owner, &call, inputs, &slot);
-        self.records.create(&record).await?;
-        let binding = Binding { job: record.id.clone(), call: digest.clone() };
+        let reused = match self.records.create(&record).await {
+            Ok(_) => self.accept(&record, &call, &digest, expect).await?,
+            Err(error) => {
+                self.undo(&record).await;
+                return Err(error);
+            }
+        };
+        Ok(reused.unwrap_or_else(|| Submitted { record: Arc::new(record), reused: false }))
+    }
+
+    /// Takes back a job that nobody can have heard of. What cannot be taken back now runs unseen and goes with its time.
+    async fn undo(&self, record: &JobRecord) {
+        self.board.drop_job(&record.id);
+        let _ = self.records.remove(record).await;
+    }
+
+    /// Binds a written job to its key and queues it; or finds that somebody made the same call meanwhile, whose job stands.
+    ///
+    /// From the moment the key may be bound another call may have been told of the job, so from there on it stays.
+    async fn accept(
+        &self,
+        record: &JobRecord,
+        call: &Call,
+        digest: &str,
+        mut expect: Expect,
+    ) -> Result<Option<Submitted>, CoreError> {
+        self.board.post(record);
+        let (owner, slot) = (&record.owner, record.key.as_deref().unwrap_or(digest));
+        let binding = Binding { job: record.id.clone(), call: digest.to_owned() };
         loop {
-            match keys::bind(&*self.ports.store, owner, &slot, &binding, expect).await.map_err(CoreError::from) {
+            match keys::bind(&*self.ports.store, owner, slot, &binding, expect).await.map_err(CoreError::from) {
                 Ok(_) => break,
                 Err(error) if is_conflict(&error) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // Off the board, the sweeper finds it if it was bound after all.
+                    self.board.drop_job(&record.id);
+                    return Err(error);
+                }
             }
-            // Somebody made the same call meanwhile: theirs stands, ours was never acknowledged.
-            let (known, seen) = keys::look_up(&*self.ports.store, owner, &slot).await?;
-            if let Some(found) = self.reuse(owner, &call, known, &digest).await? {
-                self.records.remove(&record).await?;
-                return Ok(found);
+            let (known, seen) = keys::look_up(&*self.ports.store, owner, slot).await?;
+            if let Some(found) = self.reuse(owner, call, known, digest).await? {
+                self.undo(record).await;
+                return Ok(Some(found));
             }
             expect = seen;
         }
-        self.enqueue(&record).await?;
-        Ok(Submitted { record: Arc::new(record), reused: false })
+        self.enqueue(record).await;
+        Ok(None)
     }
 
     /// The files of a call. A tool may parse its parameters for them, so that runs off the actor's thread.
@@ -94,7 +136,7 @@ impl Core {
         let Some(binding) = known else { return Ok(None) };
         let found = match self.find(owner, &binding.job).await {
             Ok(found) => found,
-            Err(CoreError::NoSuchJob(_)) => return Ok(None),
+            Err(CoreError::NoSuchJob(_) | CoreError::Unreadable { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         if let Some(key) = &call.idempotency_key {
@@ -129,7 +171,7 @@ impl Core {
             attempt: 0,
             lost: 0,
             lease: None,
-            progress: Progress::default(),
+            progress: lifecycle::waiting(),
             outcome: None,
             key: Some(key.to_owned()),
             submitted_at: self.ports.clock.now(),
@@ -138,13 +180,13 @@ impl Core {
         }
     }
 
-    /// Puts a durable job before the dispatchers. If there is no room after all, the job is undone.
-    async fn enqueue(&self, record: &JobRecord) -> Result<(), CoreError> {
-        self.board.post(record);
+    /// Puts a durable job before the dispatchers. It is accepted either way: what the queue does not take now, the sweeper
+    /// brings later.
+    async fn enqueue(&self, record: &JobRecord) {
         let message = Message { job: record.id.clone(), owner: record.owner.clone() };
-        let Err(error) = self.ports.queue.send(&message, Duration::ZERO).await else { return Ok(()) };
-        self.board.drop_job(&record.id);
-        self.records.remove(record).await?;
-        Err(error.into())
+        if let Err(error) = self.ports.queue.send(&message, Duration::ZERO).await {
+            tracing::warn!(job = %record.id, %error, "accepted job is left to the sweeper");
+            self.board.drop_job(&record.id);
+        }
     }
 }

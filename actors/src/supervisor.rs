@@ -19,7 +19,7 @@ use crate::session::Session;
 /// How often the dispatcher is looked after.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// How often the store is swept.
-const SWEEP_EVERY: Duration = Duration::from_secs(300);
+const SWEEP_EVERY: Duration = Duration::from_mins(5);
 /// How long jobs may take to write that they are given back.
 const HAND_BACK: Duration = Duration::from_secs(2);
 

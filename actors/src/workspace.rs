@@ -3,11 +3,11 @@
 //! Used by `Session` and by the server's file routes and tools. `jobs/<job>/<artifact>` is a file like any other, only that
 //! nobody writes it but its job.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
 use tools::suggest::did_you_mean;
-use tools::{InputSpec, Limits, ToolError, WorkspacePath};
+use tools::{InputSpec, Limits, Pattern, ToolError, WorkspacePath};
 
 use crate::error::CoreError;
 use crate::layout;
@@ -19,6 +19,10 @@ use crate::records::Records;
 const JOBS: &str = "jobs/";
 /// How many files are looked through for a name or a pattern.
 const MOST_FILES: usize = 200_000;
+/// How many files are listed at a time while looking through them.
+const PAGE: usize = 10_000;
+/// How many files' names are compared with a misspelt one.
+const MOST_HINTS: usize = 5_000;
 
 /// All principals' files.
 #[derive(Clone)]
@@ -113,12 +117,29 @@ impl Workspace {
     /// Every file that `pattern` matches, in order of name. `*` and `?` stay within a folder, `**` does not.
     ///
     /// # Errors
-    /// `InvalidParams` for a broken pattern; `Store`.
+    /// `InvalidParams` for a broken pattern; `TooLarge` when there are too many files to look through; `Store`.
     pub async fn glob(&self, owner: &Owner, pattern: &str) -> Result<Vec<FoundFile>, CoreError> {
-        let matcher = matcher(pattern)?;
-        let literal = pattern.split(['*', '?', '[', '{']).next().unwrap_or_default();
-        let files = self.all(owner, literal).await?;
-        Ok(files.into_iter().filter(|file| matcher.is_match(file.path.as_str())).collect())
+        let pattern = Pattern::parse(pattern)?;
+        let files = match pattern.literal_prefix().strip_prefix(JOBS) {
+            Some(below) => self.of_job(owner, below).await?,
+            None => self.all(owner, pattern.literal_prefix()).await?,
+        };
+        off_thread(move || files.into_iter().filter(|file| pattern.matches(file.path.as_str())).collect()).await
+    }
+
+    /// The files of the job whose id `below` begins with.
+    async fn of_job(&self, owner: &Owner, below: &str) -> Result<Vec<FoundFile>, CoreError> {
+        let Some(job) = below.split('/').next().and_then(|id| id.parse::<JobId>().ok()) else { return Ok(Vec::new()) };
+        let record = self.records.load_owned(owner, &job).await?.record;
+        let Some(JobOutcome::Succeeded { artifacts, .. }) = &record.outcome else { return Ok(Vec::new()) };
+        let mut files = Vec::with_capacity(artifacts.len());
+        for artifact in artifacts {
+            let key = layout::artifact(&job, record.attempt, &artifact.name.parse()?);
+            let path = format!("{JOBS}{job}/{}", artifact.name).parse()?;
+            files.extend(self.store.head(&key).await?.map(|meta| FoundFile { path, key, meta }));
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
     }
 
     /// Turns what a call asks for into the files there are, in the order in which it asked.
@@ -133,16 +154,18 @@ impl Workspace {
         limits: &Limits,
     ) -> Result<Vec<JobInput>, CoreError> {
         let mut inputs: Vec<JobInput> = Vec::new();
+        let mut names = HashSet::new();
         for spec in specs {
-            for (name, file) in self.resolve_one(owner, spec).await? {
-                limits.check_input(file.path.as_str(), file.meta.bytes)?;
-                if !inputs.iter().any(|input| input.name == name) {
-                    inputs.push(input(name, file));
-                }
-            }
-            if inputs.len() > limits.max_files {
+            let found = self.resolve_one(owner, spec).await?;
+            if inputs.len() + found.len() > limits.max_files {
                 let message = format!("the call names more than {} files; split it", limits.max_files);
                 return Err(ToolError::too_large(message).into());
+            }
+            for (name, file) in found {
+                limits.check_input(file.path.as_str(), file.meta.bytes)?;
+                if names.insert(name.clone()) {
+                    inputs.push(input(name, file));
+                }
             }
         }
         Ok(inputs)
@@ -169,8 +192,9 @@ impl Workspace {
             return Ok(found);
         }
         let files = self.all(owner, "").await?;
-        let mut fitting: Vec<FoundFile> =
-            files.into_iter().filter(|file| file.path.stem().eq_ignore_ascii_case(name)).collect();
+        let stem = name.to_owned();
+        let fits = move |file: &FoundFile| file.path.stem().eq_ignore_ascii_case(&stem);
+        let mut fitting: Vec<FoundFile> = off_thread(move || files.into_iter().filter(fits).collect()).await?;
         match fitting.len() {
             0 => Err(self.missing(owner, name).await?.into()),
             1 => Ok(fitting.remove(0)),
@@ -186,10 +210,15 @@ impl Workspace {
         let mut files: Vec<FoundFile> = Vec::new();
         loop {
             let after = files.last().map(|file| file.path.clone());
-            let (page, more) = self.list(owner, prefix, after.as_ref(), 1000).await?;
+            let (page, more) = self.list(owner, prefix, after.as_ref(), PAGE).await?;
             files.extend(page);
-            if !more || files.len() >= MOST_FILES {
+            if !more {
                 return Ok(files);
+            }
+            if files.len() >= MOST_FILES {
+                let message =
+                    format!("there are more than {MOST_FILES} files to look through; name the files by their paths");
+                return Err(ToolError::too_large(message).into());
             }
         }
     }
@@ -201,15 +230,20 @@ impl Workspace {
                 "there is no file {wanted:?}; the workspace is empty, put files there with file_put or `heavylift put`"
             )));
         }
-        let names = files.iter().flat_map(|file| [file.path.as_str(), file.path.stem()]);
-        Ok(ToolError::not_found(format!("there is no file {wanted:?}{}", did_you_mean(wanted, names))))
+        let name = wanted.to_owned();
+        let hint = move || {
+            let names = files.iter().take(MOST_HINTS).flat_map(|file| [file.path.as_str(), file.path.stem()]);
+            did_you_mean(&name, names)
+        };
+        let hint = off_thread(hint).await?;
+        Ok(ToolError::not_found(format!("there is no file {wanted:?}{hint}")))
     }
 }
 
-fn matcher(pattern: &str) -> Result<GlobMatcher, CoreError> {
-    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-    let glob = glob.map_err(|error| ToolError::invalid(format!("{pattern:?} is not a pattern: {}", error.kind())))?;
-    Ok(glob.compile_matcher())
+/// Does what takes a while with many files where no actor waits for it.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|_| ToolError::internal("the workspace could not be searched; try again"))?)
 }
 
 fn found_below(root: &str, entry: Entry) -> Option<FoundFile> {

@@ -61,7 +61,8 @@ pub(super) async fn run(command: DemoCommand) -> Result<(), CliError> {
         "   started again on the same store (process {}), connected anew, asking for job {job}",
         process.id()
     ));
-    let answer = picked_up(&server, &job).await?;
+    let mut answer = picked_up(&server, &job).await?;
+    answer.envelope.rows.truncate(4);
     ui::show_envelope(&answer.envelope);
 
     report(&folder, &answer, process.url());

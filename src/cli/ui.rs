@@ -167,16 +167,23 @@ fn cell(value: &Value) -> Cell {
     }
 }
 
+/// How many artifacts are shown one by one.
+const MOST_ARTIFACTS: usize = 8;
+
 fn show_artifacts(artifacts: &[ArtifactView]) {
     if artifacts.is_empty() {
         return;
     }
     let mut files = table(["artifact", "size", "type"]);
-    for artifact in artifacts {
+    for artifact in artifacts.iter().take(MOST_ARTIFACTS) {
         let size = Cell::new(show_bytes(artifact.bytes)).set_alignment(CellAlignment::Right);
         files.add_row([Cell::new(plain(&artifact.path)), size, Cell::new(plain(&artifact.mime))]);
     }
     out(files);
+    if artifacts.len() > MOST_ARTIFACTS {
+        let folder = artifacts[0].path.split('/').take(2).collect::<Vec<_>>().join("/");
+        out(format!("{MOST_ARTIFACTS} of {} artifacts, all below {}", artifacts.len(), plain(&folder)));
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod tests;
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
 /// The platform may kill a replica 30 s after SIGTERM, and the rest of a shutdown needs its share.
-const MAX_DRAIN: Duration = Duration::from_secs(18);
+const MAX_DRAIN: Duration = Duration::from_secs(15);
 
 /// The settings of `heavylift serve`, as written on the command line or in the environment.
 #[derive(Args, Clone, Debug)]
@@ -75,7 +75,12 @@ pub struct ServeArgs {
     log: String,
 
     /// What is logged: a level, and levels by module
-    #[arg(long, env = "HEAVYLIFT_LOG_FILTER", default_value = "info,rmcp=warn", value_name = "FILTER")]
+    #[arg(
+        long,
+        env = "HEAVYLIFT_LOG_FILTER",
+        default_value = "info,actix_server=warn,rmcp=warn",
+        value_name = "FILTER"
+    )]
     log_filter: String,
 
     /// Seconds that a tool call stays open before it answers with a job's handle
@@ -110,7 +115,7 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_LEASE", default_value = "60s", value_name = "TIME")]
     lease: String,
 
-    /// Time that running jobs get at shutdown before they are queued again, at most 18s
+    /// Time that running jobs get at shutdown before they are queued again, at most 15s
     #[arg(long, env = "HEAVYLIFT_DRAIN_GRACE", default_value = "15s", value_name = "TIME")]
     drain_grace: String,
 

@@ -70,7 +70,7 @@ pub(super) async fn cancel(
     Ok(HttpResponse::Accepted().json(app.viewer().view(&record)))
 }
 
-/// `GET /jobs/{id}/events`: server-sent events `progress` (at most 10 a second), then one `end`; a comment when all is still.
+/// `GET /jobs/{id}/events`: server-sent events `progress` (at most 10 a second), then one `end`; `progress` again when all is still.
 pub(super) async fn events(
     app: AppData,
     principal: Principal,

@@ -8,13 +8,15 @@ pub mod jobs;
 mod range;
 pub mod upload;
 
-use actix_web::web;
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
+use crate::error::AppError;
 
 /// Adds the routes.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
+        .app_data(web::QueryConfig::default().error_handler(|error, _| AppError::invalid(error.to_string()).into()))
         .service(web::resource("/healthz").get(health::alive))
         .service(web::resource("/readyz").get(health::ready))
         .service(web::resource("/files").get(files::list))
@@ -24,6 +26,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/jobs").get(jobs::list))
         .service(web::resource("/jobs/{id}").get(jobs::get).delete(jobs::cancel))
         .service(web::resource("/jobs/{id}/events").get(jobs::events));
+}
+
+/// What answers when no route does.
+///
+/// # Errors
+/// `NotFound`, always.
+pub async fn no_route(request: HttpRequest) -> Result<HttpResponse, AppError> {
+    Err(AppError::not_found(format!("there is nothing at {}; see /mcp, /files, /jobs, /healthz", request.path())))
 }
 
 /// The app as a handler's argument.

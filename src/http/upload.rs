@@ -82,7 +82,8 @@ async fn receive(
     mut body: web::Payload,
     most: u64,
 ) -> Result<(u64, String), AppError> {
-    let file = tokio::fs::File::create(spool).await.map_err(|error| failed(path, &error))?;
+    // Not truncated, which it need not be: ext4 would write a truncated file out while it is closed, and hold the thread.
+    let file = tokio::fs::File::options().write(true).open(spool).await.map_err(|error| failed(path, &error))?;
     let mut file = tokio::io::BufWriter::with_capacity(1 << 20, file);
     let mut hasher = Sha256::new();
     let mut bytes = 0;

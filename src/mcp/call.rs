@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use actors::model::{JobId, JobRecord, JobState};
-use actors::{Call, CancelOwnJob, CoreError, FollowJob, LeaveJob, Note, OpenSession, Session, SubmitJob};
+use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob};
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken, ProtocolVersion,
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 use tools::Progress;
 
+use super::calls::Calls;
 use super::extras::Extras;
 use super::service::Caller;
 use crate::app::App;
@@ -31,10 +32,11 @@ pub(super) async fn run(
     principal: &Principal,
     name: &str,
     mut arguments: JsonObject,
+    session: &Addr<Session>,
+    calls: &Calls,
     context: RequestContext<RoleServer>,
 ) -> Result<CallToolResult, AppError> {
     let extras = Extras::take(name, &mut arguments)?;
-    let session = app.supervisor.send(OpenSession(principal.owner.clone())).await.map_err(CoreError::from)?;
     let call = Call {
         tool: name.to_owned(),
         params: Value::Object(arguments),
@@ -43,21 +45,31 @@ pub(super) async fn run(
     };
     let submitted = session.send(SubmitJob(call)).await.map_err(CoreError::from)??;
     let job = submitted.record.id.clone();
-    if extras.idempotency_key.is_some() {
-        app.core.board.keep(&job); // the caller can name it: its going away says nothing
+    if calls.began(&context.id, &job) {
+        session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
+    }
+    if submitted.reused {
+        app.core.board.keep(&job); // somebody else may rely on it
     }
     let budget = extras.budget(app.config.wait);
-    let ended = match follow(app, &session, &job, budget, &context).await? {
+    let ended = match follow(app, session, &job, budget, &context).await? {
         Followed::Ended(record) => record,
         Followed::Goes => {
             app.core.board.keep(&job);
             app.core.find(&principal.owner, &job).await?
         }
         Followed::Left => {
-            leave(&session, &job, &context).await?;
-            app.core.find(&principal.owner, &job).await?
+            // A later protocol's closed stream may be followed by the same call, for which the job waits a while; with a key of
+            // the caller's own it waits for good. In a session only a cancel by name ends a job: see `on_cancelled`, which may
+            // come after this and must still find it.
+            if is_sessionless(&context) && extras.idempotency_key.is_none() {
+                session.do_send(LeaveJob { job: job.clone(), on_purpose: false });
+            }
+            let record = app.core.find(&principal.owner, &job).await?;
+            return Ok(answer(app, &record, submitted.reused));
         }
     };
+    calls.ended(&context.id);
     Ok(answer(app, &ended, submitted.reused))
 }
 
@@ -65,15 +77,12 @@ pub(super) async fn run(
 ///
 /// # Errors
 /// `NotFound` for another's job as for one that is not there.
-pub(super) async fn end_of(
-    app: &App,
-    session: &Addr<Session>,
-    job: &JobId,
-    budget: Duration,
-    caller: &Caller<'_>,
-) -> Result<Arc<JobRecord>, AppError> {
+pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -> Result<Arc<JobRecord>, AppError> {
+    let app = caller.app;
+    let session = caller.handler.session(caller.principal).await?;
+    app.core.find(&caller.principal.owner, job).await?;
     app.core.board.keep(job); // the caller can name it: its going away says nothing
-    match follow(app, session, job, budget, caller.context).await? {
+    match follow(app, &session, job, budget, caller.context).await? {
         Followed::Ended(record) => Ok(record),
         Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),
     }
@@ -111,7 +120,12 @@ async fn follow(
         };
         match note {
             Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
-            Some(Note::Progress(latest) | Note::Heartbeat(latest)) => {
+            Some(Note::Progress(latest)) => {
+                if let Some(reporter) = progress.as_mut().filter(|reporter| reporter.is_news(&latest)) {
+                    reporter.report(&context.peer, &latest).await;
+                }
+            }
+            Some(Note::Heartbeat(latest)) => {
                 if let Some(reporter) = &mut progress {
                     reporter.report(&context.peer, &latest).await;
                 }
@@ -121,16 +135,8 @@ async fn follow(
     }
 }
 
-/// In a session (2025-11-25 and older) only an explicit cancel comes here, and it means the job; in a later request also a
-/// closed stream does, which the job survives for a while in case the call comes again.
-async fn leave(session: &Addr<Session>, job: &JobId, context: &RequestContext<RoleServer>) -> Result<(), AppError> {
-    let sessionless = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
-    if sessionless {
-        session.do_send(LeaveJob(job.clone()));
-    } else {
-        session.send(CancelOwnJob(job.clone())).await.map_err(CoreError::from)??;
-    }
-    Ok(())
+fn is_sessionless(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
@@ -146,6 +152,7 @@ struct Reporter {
     token: ProgressToken,
     job: JobId,
     last: Option<f64>,
+    said: Option<Progress>,
 }
 
 impl Reporter {
@@ -153,14 +160,19 @@ impl Reporter {
     const JOB_ID: &str = "heavylift/job_id";
 
     fn new(token: ProgressToken, job: &JobId) -> Self {
-        Self { token, job: job.clone(), last: None }
+        Self { token, job: job.clone(), last: None, said: None }
+    }
+
+    /// Whether `progress` says something that was not said last.
+    fn is_news(&self, progress: &Progress) -> bool {
+        self.said.as_ref() != Some(progress)
     }
 
     async fn report(&mut self, peer: &Peer<RoleServer>, progress: &Progress) {
         let mut note = ProgressNotificationParam::new(self.token.clone(), self.next(progress));
         note.total = progress.total;
-        note.message =
-            Some(if progress.message.is_empty() { "waiting for room".to_owned() } else { progress.message.clone() });
+        note.message = Some(progress.message.clone());
+        self.said = Some(progress.clone());
         let mut meta = NotificationMetaObject::default();
         meta.0.insert(Self::JOB_ID.to_owned(), json!(self.job));
         note.meta = Some(meta);

@@ -45,7 +45,7 @@ impl Extras {
                 "{tool}, parameter wait_seconds: at most {most}, then ask again with job_wait"
             )));
         }
-        if extras.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 200) {
+        if extras.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > 200) {
             return Err(AppError::invalid(format!("{tool}, parameter idempotency_key: 1 to 200 characters")));
         }
         Ok(extras)

@@ -1,17 +1,24 @@
 //! Answers the protocol's requests: who we are, which tools there are, call one.
 
+use actix::Addr;
 use actix_web::web;
+use actors::model::Owner;
+use actors::{CoreError, LeaveJob, OpenSession, Session};
+use futures_util::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, ContentBlock, Implementation,
+    JsonObject, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
+use super::calls::Calls;
 use super::service::Caller;
-use super::{call, listing, service};
+use super::{call, service};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -25,11 +32,32 @@ with a job_id: go on with job_wait. Results are kept; what a job wrote (jobs/<jo
 #[derive(Clone)]
 pub(super) struct Handler {
     app: Arc<App>,
+    tools: Arc<[Tool]>,
+    /// The conversation behind a session or request, and whose it is: opened by the first one who asks.
+    session: Arc<OnceCell<(Owner, Addr<Session>)>>,
+    calls: Arc<Calls>,
 }
 
 impl Handler {
-    pub(super) fn new(app: web::Data<App>) -> Self {
-        Self { app: app.into_inner() }
+    pub(super) fn new(app: web::Data<App>, tools: Arc<[Tool]>) -> Self {
+        Self { app: app.into_inner(), tools, session: Arc::default(), calls: Arc::default() }
+    }
+
+    /// The actor behind this conversation, which belongs to one principal for good.
+    ///
+    /// # Errors
+    /// `NotFound` for anyone else.
+    pub(super) async fn session(&self, principal: &Principal) -> Result<Addr<Session>, AppError> {
+        let open = || async {
+            let owner = principal.owner.clone();
+            let session = self.app.supervisor.send(OpenSession(owner.clone())).await.map_err(CoreError::from)?;
+            Ok::<_, AppError>((owner, session))
+        };
+        let (owner, session) = self.session.get_or_try_init(open).await?;
+        if *owner == principal.owner {
+            return Ok(session.clone());
+        }
+        Err(AppError::not_found("there is no such session; initialize a new one"))
     }
 }
 
@@ -45,14 +73,36 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(listing::all(&self.app.core.catalogue)))
+        Ok(ListToolsResult::with_all_items(self.tools.to_vec()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        listing::all(&self.app.core.catalogue).into_iter().find(|tool| tool.name == name)
+        self.tools.iter().find(|tool| tool.name == name).cloned()
+    }
+
+    /// Only a request of the same session can be named, and a session is its owner's alone.
+    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, _: NotificationContext<RoleServer>) {
+        let Some(job) = cancelled.request_id.and_then(|request| self.calls.cancelled(request)) else { return };
+        if let Some((_, session)) = self.session.get() {
+            session.do_send(LeaveJob { job, on_purpose: true });
+        }
     }
 
     async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        // A panic here would leave the caller without an answer for as long as it cares to wait.
+        let answered = AssertUnwindSafe(self.answer(request, context)).catch_unwind().await;
+        answered.unwrap_or_else(|_| {
+            Err(AppError::internal("the server broke on this call; its log has the details").into())
+        })
+    }
+}
+
+impl Handler {
+    async fn answer(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
@@ -61,7 +111,7 @@ impl ServerHandler for Handler {
         let arguments = request.arguments.unwrap_or_default();
         let result = match service::find(&request.name) {
             Some(tool) => {
-                let caller = Caller { app: &self.app, principal: &principal, context: &context };
+                let caller = Caller { app: &self.app, principal: &principal, handler: self, context: &context };
                 tool.call(&caller, Value::Object(arguments)).await.map(CallToolResult::structured)
             }
             None => self.compute(&request.name, arguments, &principal, context).await,
@@ -69,15 +119,15 @@ impl ServerHandler for Handler {
         match result {
             Ok(result) => Ok(result.into()),
             // The model that called reads a result, but seldom a protocol error: what it can mend goes there.
+            // Not as structured content, which must fit the tool's schema also in an error.
             Err(error) if is_for_the_caller(&error) => {
-                Ok(CallToolResult::structured_error(json!({"error": error.view()})).into())
+                let text = json!({"error": error.view()}).to_string();
+                Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into())
             }
             Err(error) => Err(error.into()),
         }
     }
-}
 
-impl Handler {
     async fn compute(
         &self,
         name: &str,
@@ -86,11 +136,11 @@ impl Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResult, AppError> {
         if self.app.core.catalogue.get(name).is_err() {
-            let names = listing::all(&self.app.core.catalogue);
-            let hint = tools::suggest::did_you_mean(name, names.iter().map(|tool| tool.name.as_ref()));
+            let hint = tools::suggest::did_you_mean(name, self.tools.iter().map(|tool| tool.name.as_ref()));
             return Err(AppError::new(ErrorKind::UnknownTool, format!("there is no tool called {name:?}{hint}")));
         }
-        call::run(&self.app, principal, name, arguments, context).await
+        let session = self.session(principal).await?;
+        call::run(&self.app, principal, name, arguments, &session, &self.calls, context).await
     }
 }
 

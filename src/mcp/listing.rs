@@ -21,7 +21,7 @@ pub(super) fn all(catalogue: &Catalogue) -> Vec<Tool> {
 fn compute_tool(spec: ToolSpec) -> Tool {
     let mut input = spec.input_schema;
     Extras::add_to(&mut input);
-    let mut output = tools::tool::schema_of::<JobView>();
+    let mut output = tools::tool::output_schema_of::<JobView>();
     if let Some(details) = output.pointer_mut("/properties/details") {
         *details = without_head(spec.details_schema);
     }

@@ -4,6 +4,7 @@
 //! tools that answer at once; [`listing`] shows them all to the client; [`owners`] keeps sessions apart.
 
 mod call;
+mod calls;
 mod extras;
 mod handler;
 mod listing;
@@ -26,6 +27,8 @@ use owners::{Owners, check_owner};
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a legacy session may be idle. Many clients never begin anew on the 404 that follows, and people take breaks.
+const SESSION_IDLE: Duration = Duration::from_hours(12);
 /// The largest request body; big files go to `/files`.
 const MOST_BODY_BYTES: usize = 4 << 20;
 
@@ -40,10 +43,13 @@ impl Endpoint {
     /// The endpoint of `app`, for the hosts and origins that `rules` allow.
     pub fn new(app: web::Data<App>, rules: &SourceRules) -> Self {
         let hang_up = app.hang_up.clone();
-        let sessions = Arc::new(LocalSessionManager::default());
+        let tools: Arc<[rmcp::model::Tool]> = listing::all(&app.core.catalogue).into();
+        let mut sessions = LocalSessionManager::default();
+        sessions.session_config.keep_alive = Some(SESSION_IDLE);
+        let sessions = Arc::new(sessions);
         let owners = web::Data::new(Owners::new(Arc::clone(&sessions)));
         let service = StreamableHttpService::builder()
-            .service_factory(Arc::new(move || Ok(Handler::new(app.clone()))))
+            .service_factory(Arc::new(move || Ok(Handler::new(app.clone(), Arc::clone(&tools)))))
             .session_manager(sessions)
             .allowed_hosts(rules.hosts().to_vec())
             .allowed_origins(rules.origins().to_vec())

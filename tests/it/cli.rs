@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::harness::{Caller, ENDLESS, Server, complained, keys, program, run, said, store_url};
+use crate::harness::{Caller, ENDLESS, Server, complained, keys, program, run, said, signal, store_url};
 
 /// An address at which nobody answers.
 async fn nowhere() -> String {
@@ -129,10 +127,10 @@ async fn ctrl_c_cancels_the_job() {
     let sql = format!("sql={ENDLESS}");
     let args = ["call", "data_query", "--arg", &sql, "--json", "--url", &server.url];
     let mut child = program(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    let pid = Pid::from_raw(i32::try_from(child.id().expect("it runs")).expect("a pid"));
+    let pid = child.id().expect("it runs");
     let job = first_job(&caller).await;
     caller.until_running(&job).await;
-    kill(pid, Signal::SIGINT).expect("the signal is sent");
+    signal("INT", pid);
     let mut stderr = BufReader::new(child.stderr.take().expect("stderr")).lines();
     let first = stderr.next_line().await.expect("a line").unwrap_or_default();
     assert!(first.contains("cancelling"), "{first}");

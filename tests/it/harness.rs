@@ -47,6 +47,13 @@ pub(crate) fn complained(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Sends a signal by name. Through the system's own command: a crate for it would change features that the engines are
+/// built with, and have them built twice.
+pub(crate) fn signal(name: &str, pid: u32) {
+    let sent = std::process::Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "SIG{name} to {pid}");
+}
+
 /// A server that listens. Dropped, it is killed.
 pub(crate) struct Server {
     child: Child,
@@ -114,8 +121,7 @@ impl Server {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.id()).expect("a pid"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("the signal is sent");
+        signal("TERM", self.id());
     }
 
     /// Waits for the process' own end.
@@ -246,7 +252,7 @@ impl Caller {
     pub(crate) async fn until_running(&self, job: &str) {
         let mut events = self.events(job).await;
         while let Some(event) = events.next().await {
-            if event.name == "progress" && event.data["message"].as_str().is_some_and(|said| !said.is_empty()) {
+            if event.name == "progress" && event.data["message"] != "waiting for room" {
                 return;
             }
             assert_ne!(event.name, "end", "{}", event.data);
@@ -313,7 +319,8 @@ pub(crate) async fn kind_of(response: Response) -> (u16, String) {
 
 /// A PNG of `width` × `height` with something on it.
 pub(crate) fn png(width: u32, height: u32) -> Vec<u8> {
-    let shade = |x: u32, y: u32| image::Rgb([(x % 256) as u8, (y % 256) as u8, ((x + y) % 256) as u8]);
+    let byte = |number: u32| u8::try_from(number % 256).expect("less than 256");
+    let shade = |x: u32, y: u32| image::Rgb([byte(x), byte(y), byte(x + y)]);
     let mut bytes = std::io::Cursor::new(Vec::new());
     image::RgbImage::from_fn(width, height, shade).write_to(&mut bytes, image::ImageFormat::Png).expect("a picture");
     bytes.into_inner()

@@ -104,7 +104,8 @@ async fn killed_two_hundred_times_it_loses_nothing() {
     for client in clients {
         client.await.expect("a client that saw nothing wrong");
     }
-    check(&caller.at(&server.url), &known.jobs.lock().values().cloned().collect()).await;
+    let jobs = known.jobs.lock().values().cloned().collect();
+    check(&caller.at(&server.url), &jobs).await;
 }
 
 /// Passes a random time that no clock measures.
@@ -141,8 +142,8 @@ async fn check(caller: &Caller, jobs: &BTreeSet<String>) {
             let view = caller.end_of(job["job_id"].as_str().expect("an id")).await;
             assert!(matches!(view["status"].as_str(), Some("succeeded" | "failed")), "{view}");
         }
-        let Some(last) = listed.last().filter(|_| page["more"] == true) else { break };
-        after = format!("&after={}", last["job_id"].as_str().expect("an id"));
+        let Some(oldest) = listed.last().filter(|_| page["more"] == true) else { break };
+        after = format!("&after={}", oldest["job_id"].as_str().expect("an id"));
     }
     assert_eq!(caller.call("server_info", json!({})).await.raw["waiting"], 0);
 }

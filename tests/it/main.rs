@@ -12,6 +12,7 @@ mod kill;
 mod load;
 mod mcp;
 mod principals;
+mod schema;
 mod shutdown;
 mod tree;
 mod wire;

@@ -73,7 +73,7 @@ async fn an_endless_job_is_handed_back_after_its_grace() {
 
 #[tokio::test]
 async fn a_job_that_ends_within_the_grace_ends() {
-    let server = Server::start(&["--drain-grace", "18s"]).await;
+    let server = Server::start(&["--drain-grace", "15s"]).await;
     let caller = server.caller();
     let sql = "select count(*) from range(20000000) a(x) where x % 7 = 3";
     let job = caller.submit(sql).await;

@@ -86,7 +86,7 @@ fn each_outside_thing_has_one_door() {
     let none = Vec::<String>::new();
     let here = "tests/it/tree.rs";
     // The client speaks MCP too; the error table has the codes; the arguments are the client's JSON objects.
-    let mcp = ["src/mcp/", "src/cli/client/", "src/error", "src/cli/arguments.rs", "src/cli/demo.rs", here];
+    let mcp = ["src/mcp/", "src/cli/client/", "src/error", "src/cli/arguments.rs", "src/cli/demo.rs", "benches/", here];
     assert_eq!(strays(&["rmcp::", "rmcp_actix_web"], &mcp), none, "rmcp belongs to src/mcp");
     let environment = ["src/config/", here];
     assert_eq!(
@@ -118,7 +118,17 @@ fn the_readme_names_the_two_commands() {
     }
     let console = readme.split("```console").skip(1).filter_map(|rest| rest.split("```").next());
     for line in console.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("$ ")) {
-        let known = ["cargo ", "bash ", "heavylift ", "git ", "cd ", "curl ", "./target/release/heavylift "];
+        let known = [
+            "cargo ",
+            "bash ",
+            "heavylift ",
+            "git ",
+            "cd ",
+            "curl ",
+            "claude ",
+            "printf ",
+            "./target/release/heavylift ",
+        ];
         assert!(known.iter().any(|start| line.starts_with(start)), "the README's {line:?} is no known command");
     }
     assert!(at("tests/run.sh").exists());

@@ -14,7 +14,7 @@ use crate::ToolError;
 /// bytes and all of it at most 900. Two spellings of one file are one value: `./a.csv` is read as `a.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
+#[schemars(with = "String", description = "A file's path in the workspace, like `photos/2024/a.jpg`.")]
 pub struct WorkspacePath(String);
 
 impl WorkspacePath {

@@ -85,7 +85,7 @@ impl<T: Tool> AnyTool for T {
             title: T::TITLE.to_owned(),
             description: T::DESCRIPTION.to_owned(),
             input_schema: schema_of::<T::Params>(),
-            details_schema: schema_of::<T::Details>(),
+            details_schema: output_schema_of::<T::Details>(),
         }
     }
 
@@ -100,10 +100,19 @@ impl<T: Tool> AnyTool for T {
     }
 }
 
-/// The JSON Schema (2020-12) of `T`, its parts inlined: several clients do not follow references.
+/// The JSON Schema (2020-12) of `T` as it is read, its parts inlined: several clients do not follow references.
 #[must_use]
 pub fn schema_of<T: JsonSchema>() -> Value {
-    let mut settings = SchemaSettings::draft2020_12();
+    inlined::<T>(SchemaSettings::draft2020_12())
+}
+
+/// The JSON Schema (2020-12) of `T` as it is written: a field that may be left out is not required.
+#[must_use]
+pub fn output_schema_of<T: JsonSchema>() -> Value {
+    inlined::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn inlined<T: JsonSchema>(mut settings: SchemaSettings) -> Value {
     settings.inline_subschemas = true;
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }

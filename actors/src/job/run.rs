@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tempfile::TempDir;
 use tools::{ArtifactFile, Cancel, Context, Folders, Input, Outcome, ProgressSink, ToolError, ToolErrorKind};
 
@@ -13,6 +14,9 @@ use crate::layout;
 use crate::model::{Artifact, Cause, JobError, JobInput, JobRecord};
 use crate::ports::{Expect, Key, StoreError, StoreErrorKind};
 use crate::retry;
+
+/// How many files are brought to the store at once: each waits for the disk, not for a processor.
+const AT_ONCE: usize = 8;
 
 /// What a tool needs on local disk. The folder goes when the last holder of it does.
 pub(super) struct Ready {
@@ -30,7 +34,8 @@ pub(super) enum Unprepared {
 /// Makes the job's folders and brings its inputs there.
 pub(super) async fn prepare(core: Core, record: JobRecord) -> Result<Ready, Unprepared> {
     // Asked only after the board knows who runs the job: whoever cancels writes first and looks there second.
-    if core.records.cancel_requested(&record.id).await.unwrap_or(false) {
+    let asked = retry::until(&*core.ports.clock, patience(&core), || core.records.cancel_requested(&record.id)).await;
+    if asked.map_err(|error| Unprepared::Failed(store_failed(&error)))? {
         return Err(Unprepared::Cancelled);
     }
     let scratch = core.config.scratch.clone();
@@ -41,7 +46,7 @@ pub(super) async fn prepare(core: Core, record: JobRecord) -> Result<Ready, Unpr
     let mut inputs = Vec::with_capacity(record.inputs.len());
     for (number, input) in record.inputs.iter().enumerate() {
         let local = folder.path().join("inputs").join(number.to_string());
-        fetch(&core, &record, input, &local).await.map_err(Unprepared::Failed)?;
+        fetch(&core, input, &local).await.map_err(Unprepared::Failed)?;
         inputs.push(Input { name: input.name.clone(), path: input.path.clone(), local, bytes: input.bytes });
     }
     Ok(Ready { folder: Arc::new(folder), inputs, folders })
@@ -61,16 +66,15 @@ fn make_folders(scratch: &Path) -> std::io::Result<(TempDir, Folders)> {
     Ok((folder, folders))
 }
 
-async fn fetch(core: &Core, record: &JobRecord, input: &JobInput, local: &Path) -> Result<(), JobError> {
+async fn fetch(core: &Core, input: &JobInput, local: &Path) -> Result<(), JobError> {
     let changed = |what: &str| JobError {
         cause: Cause::InputChanged,
         kind: ToolErrorKind::NotFound,
         message: format!("{} {what} after the call was accepted; call again", input.path),
     };
     let key = Key::parse(&input.key).ok_or_else(|| changed("became unreadable"))?;
-    let fetched = retry::until(&*core.ports.clock, lease_end(record), || async {
-        Ok(core.ports.store.fetch(&key, local).await?)
-    });
+    let fetched =
+        retry::until(&*core.ports.clock, patience(core), || async { Ok(core.ports.store.fetch(&key, local).await?) });
     match fetched.await {
         Ok(meta) if meta.etag == input.etag => Ok(()),
         Ok(_) => Err(changed("changed")),
@@ -101,21 +105,23 @@ pub(super) fn compute(
 
 /// Brings what the tool wrote to the store, below this attempt's own prefix.
 pub(super) async fn keep(core: Core, record: JobRecord, files: Vec<ArtifactFile>) -> Result<Vec<Artifact>, JobError> {
-    let mut kept = Vec::with_capacity(files.len());
-    for file in files {
-        let name = file.name.parse().map_err(JobError::from)?;
-        let key = layout::artifact(&record.id, record.attempt, &name);
-        let put = retry::until(&*core.ports.clock, lease_end(&record), || async {
-            Ok(core.ports.store.put_file(&key, &file.local, Expect::Any).await?)
-        });
-        put.await.map_err(|error| store_failed(&error))?;
-        kept.push(Artifact { name: file.name, mime: file.mime, bytes: file.bytes, sha256: file.sha256 });
-    }
-    Ok(kept)
+    let puts = files.into_iter().map(|file| keep_one(&core, &record, file));
+    stream::iter(puts).buffered(AT_ONCE).try_collect().await
 }
 
-fn lease_end(record: &JobRecord) -> time::OffsetDateTime {
-    record.lease.as_ref().map_or(record.submitted_at, |lease| lease.until)
+async fn keep_one(core: &Core, record: &JobRecord, file: ArtifactFile) -> Result<Artifact, JobError> {
+    let name = file.name.parse().map_err(JobError::from)?;
+    let key = layout::artifact(&record.id, record.attempt, &name);
+    let put = retry::until(&*core.ports.clock, patience(core), || async {
+        Ok(core.ports.store.put_file(&key, &file.local, Expect::Any).await?)
+    });
+    put.await.map_err(|error| store_failed(&error))?;
+    Ok(Artifact { name: file.name, mime: file.mime, bytes: file.bytes, sha256: file.sha256 })
+}
+
+/// How long one passing fault of the store is borne: as long as a lease, which goes on being renewed meanwhile.
+fn patience(core: &Core) -> time::OffsetDateTime {
+    core.ports.clock.now() + core.config.lease
 }
 
 fn store_failed(error: &CoreError) -> JobError {

@@ -9,7 +9,7 @@ use super::{Job, Stop};
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::lifecycle::Step;
-use crate::model::{JobRecord, JobState, Lease};
+use crate::model::{JobOutcome, JobRecord, JobState, Lease};
 use crate::ports::{Etag, Receipt};
 use crate::records::is_conflict;
 use crate::retry;
@@ -91,7 +91,7 @@ impl Job {
             Ok(etag) => self.etag = etag,
             Err(error) => {
                 let why = if is_conflict(&error) { "another replica has the job" } else { "the store did not answer" };
-                tracing::warn!(job = %self.record.id, %error, why, "lease lost");
+                self.span.in_scope(|| tracing::warn!(%error, why, "lease lost"));
                 self.stop = Some(Stop::LeaseLost);
                 self.cancel.cancel();
                 self.core.board.drop_job(&self.record.id);
@@ -106,9 +106,18 @@ impl Job {
         }
     }
 
+    fn log_end(&self) {
+        let _entered = self.span.enter();
+        if let Some(JobOutcome::Failed(error)) = &self.record.outcome {
+            tracing::info!(cause = ?error.cause, kind = ?error.kind, message = error.message, "job failed");
+        } else {
+            tracing::info!(state = ?self.record.state, "job ended");
+        }
+    }
+
     /// The end is durable: tell whoever watches, and only then tidy up.
     fn ended(&mut self, ctx: &mut Context<Self>) {
-        tracing::info!(job = %self.record.id, state = ?self.record.state, "job ended");
+        self.log_end();
         self.core.board.post(&self.record);
         let tidied = tidy(self.core.clone(), self.record.clone(), self.receipt.clone());
         ctx.spawn(tidied.into_actor(self).map(|(), job, ctx| job.leave(ctx)));

@@ -21,9 +21,9 @@ pub(super) async fn recover(core: &Core) -> Result<usize, CoreError> {
     // In the order in which they were accepted, as if nothing had happened.
     taken_up.sort_by_key(|record| record.submitted_at);
     for record in &taken_up {
-        core.board.post(record);
         let message = Message { job: record.id.clone(), owner: record.owner.clone() };
         core.ports.queue.send_again(&message).await?;
+        core.board.post(record);
     }
     Ok(taken_up.len())
 }
@@ -42,7 +42,7 @@ pub(super) async fn take_up(core: &Core, job: &JobId) -> Result<Option<Versioned
             JobState::Queued => return Ok(Some(found)),
             JobState::Running if !void => return Ok(None),
             JobState::Running => {
-                lifecycle::apply(&mut found.record, Step::Lose, now).expect("a running job can be lost")
+                lifecycle::apply(&mut found.record, Step::Lose, now).expect("a running job can be lost");
             }
             _ => {
                 core.records.settle(job).await?;

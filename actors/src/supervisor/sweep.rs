@@ -4,7 +4,7 @@ use crate::core::Core;
 use crate::error::CoreError;
 use crate::layout;
 use crate::lifecycle::{self, Step};
-use crate::model::{JobId, JobState};
+use crate::model::{JobId, JobRecord, JobState};
 use crate::ports::{Key, Message};
 use crate::records::is_conflict;
 
@@ -47,23 +47,23 @@ async fn look_at(core: &Core, job: &JobId) -> Result<(), CoreError> {
         // Queued and on the board: its message is on its way.
         JobState::Queued if core.board.watch(job).is_some() => return Ok(()),
         JobState::Queued => {}
-        _ => return remove_if_over(core, &found.record, now).await,
+        _ => return remove_if_over(core, &found.record).await,
     }
     core.board.post(&found.record);
-    if found.record.state == JobState::Queued {
-        let message = Message { job: job.clone(), owner: found.record.owner.clone() };
-        core.ports.queue.send_again(&message).await?;
+    if found.record.state.is_terminal() {
+        return core.records.settle(job).await;
     }
-    Ok(())
+    let message = Message { job: job.clone(), owner: found.record.owner.clone() };
+    let sent = core.ports.queue.send_again(&message).await;
+    if sent.is_err() {
+        // Not on the board, it is found again by the next sweep.
+        core.board.drop_job(job);
+    }
+    Ok(sent?)
 }
 
-async fn remove_if_over(
-    core: &Core,
-    record: &crate::model::JobRecord,
-    now: time::OffsetDateTime,
-) -> Result<(), CoreError> {
-    let over = record.finished_at.is_some_and(|finished| finished + core.config.result_ttl <= now);
-    if over {
+async fn remove_if_over(core: &Core, record: &JobRecord) -> Result<(), CoreError> {
+    if core.records.is_over(record) {
         tracing::info!(job = %record.id, "time to live is over, removing");
         core.records.remove(record).await?;
     }

@@ -20,24 +20,24 @@ use time::OffsetDateTime;
 use tools::{Catalogue, Context, InputSpec, Limits, Progress, Report, Tool, ToolError, WorkspacePath};
 
 /// What outlives a process: the store, the clock, and how often the tool ran.
-pub struct World {
-    pub clock: Arc<ManualClock>,
-    pub store: Arc<MemoryStore>,
-    pub gate: Gate,
-    pub runs: Arc<AtomicUsize>,
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) gate: Gate,
+    pub(crate) runs: Arc<AtomicUsize>,
     scratch: TempDir,
 }
 
 /// One process: a core over its own view of the store.
-pub struct Process {
-    pub core: Core,
-    pub faulty: Arc<FaultyStore>,
-    pub supervisor: Addr<Supervisor>,
+pub(crate) struct Process {
+    pub(crate) core: Core,
+    pub(crate) faulty: Arc<FaultyStore>,
+    pub(crate) supervisor: Addr<Supervisor>,
     clock: Arc<ManualClock>,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH));
         let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let scratch = tempfile::tempdir().expect("temporary folder");
@@ -46,21 +46,21 @@ impl World {
         world
     }
 
-    pub async fn put(&self, owner: &Owner, path: &str, content: &'static str) {
+    pub(crate) async fn put(&self, owner: &Owner, path: &str, content: &'static str) {
         let path: WorkspacePath = path.parse().expect("a path");
         let key = layout::file(owner, &path);
         self.store.put(&key, Bytes::from_static(content.as_bytes()), Expect::Any).await.expect("put");
     }
 
     /// A process with `slots` slots that may hold `capacity` waiting jobs; not yet running any.
-    pub fn process(&self, slots: usize, capacity: usize) -> Process {
+    pub(crate) fn process(&self, slots: usize, capacity: usize) -> Process {
         let faulty = Arc::new(FaultyStore::new(Arc::clone(&self.store) as Arc<dyn BlobStore>));
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let queue = Arc::new(MemoryQueue::new(Arc::clone(&clock), capacity));
         let ports = Ports { store: Arc::clone(&faulty) as Arc<dyn BlobStore>, queue, clock };
         let config = CoreConfig {
             replica: JobId::random().to_string(),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             result_ttl: Duration::from_hours(24),
             orphan_grace: Duration::from_secs(30),
             deadline: Duration::from_hours(24 * 365),
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// A process that runs jobs.
-    pub async fn running(&self, slots: usize) -> Process {
+    pub(crate) async fn running(&self, slots: usize) -> Process {
         let process = self.process(slots, 100);
         process.recover().await.expect("recovered");
         process
@@ -85,21 +85,21 @@ impl World {
 }
 
 impl Process {
-    pub async fn recover(&self) -> Result<usize, CoreError> {
+    pub(crate) async fn recover(&self) -> Result<usize, CoreError> {
         self.drive(self.supervisor.send(Recover)).await.expect("supervisor lives")
     }
 
-    pub async fn session(&self, owner: &Owner) -> Addr<Session> {
+    pub(crate) async fn session(&self, owner: &Owner) -> Addr<Session> {
         self.supervisor.send(OpenSession(owner.clone())).await.expect("supervisor lives")
     }
 
-    pub async fn submit(&self, owner: &Owner, call: Call) -> Result<Submitted, CoreError> {
+    pub(crate) async fn submit(&self, owner: &Owner, call: Call) -> Result<Submitted, CoreError> {
         let session = self.session(owner).await;
         self.drive(session.send(SubmitJob(call))).await.expect("session lives")
     }
 
     /// Waits for the end of a job while time flies.
-    pub async fn end_of(&self, owner: &Owner, job: &JobId) -> Arc<JobRecord> {
+    pub(crate) async fn end_of(&self, owner: &Owner, job: &JobId) -> Arc<JobRecord> {
         let ended = async {
             loop {
                 let mut watch = self.core.watch(owner, job).await.expect("the job exists");
@@ -112,7 +112,7 @@ impl Process {
     }
 
     /// Polls `future` to its end, moving the clock on whenever it waits.
-    pub async fn drive<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(crate) async fn drive<T>(&self, future: impl Future<Output = T>) -> T {
         tokio::pin!(future);
         loop {
             tokio::select! {
@@ -125,21 +125,21 @@ impl Process {
 }
 
 /// A call of the test tool on `in.txt`.
-pub fn call(word: &str) -> Call {
+pub(crate) fn call(word: &str) -> Call {
     let params = serde_json::json!({"file": "in.txt", "word": word});
     Call { tool: "test_copy".to_owned(), params, idempotency_key: None, fresh: false }
 }
 
 /// A gate in the middle of the test tool's work: closed, it holds every run until it is opened.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         *self.0.0.lock() = true;
     }
 
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.0.0.lock() = false;
         self.0.1.notify_all();
     }

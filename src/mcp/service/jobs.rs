@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use actors::OpenSession;
 use actors::model::JobId;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -65,9 +64,7 @@ impl ServiceTool for Wait {
         let app = caller.app;
         let budget =
             params.wait_seconds.map_or(app.config.wait, |seconds| Duration::from_secs(seconds.min(wait::MOST_SECONDS)));
-        let opened = app.supervisor.send(OpenSession(caller.principal.owner.clone())).await;
-        let session = opened.map_err(actors::CoreError::from)?;
-        let record = call::end_of(app, &session, &params.job_id, budget, caller).await?;
+        let record = call::end_of(&params.job_id, budget, caller).await?;
         Ok(app.viewer().view(&record))
     }
 }
@@ -86,7 +83,7 @@ pub(super) struct ListParams {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ListOutput {
-    /// Newest first; without rows and details, which job_status shows.
+    /// Newest first; without rows and details, which `job_status` shows.
     jobs: Vec<JobView>,
     /// Whether there are older ones: go on with `after`.
     more: bool,

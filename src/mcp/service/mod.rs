@@ -17,11 +17,14 @@ use serde_json::Value;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::AppError;
+use crate::mcp::handler::Handler;
 
 /// Who calls, and how to speak to them meanwhile.
 pub(super) struct Caller<'a> {
     pub(super) app: &'a App,
     pub(super) principal: &'a Principal,
+    /// Knows the conversation's actor, for the tools that need it.
+    pub(super) handler: &'a Handler,
     pub(super) context: &'a RequestContext<RoleServer>,
 }
 
@@ -81,7 +84,7 @@ impl<T: ServiceTool> AnyService for T {
             read_only: T::READ_ONLY,
             destructive: T::DESTRUCTIVE,
             input_schema: tools::tool::schema_of::<T::Params>(),
-            output_schema: tools::tool::schema_of::<T::Output>(),
+            output_schema: tools::tool::output_schema_of::<T::Output>(),
         }
     }
 

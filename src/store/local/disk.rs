@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use actors::ports::Key;
@@ -73,7 +74,8 @@ impl Disk {
 fn make_root(root: &Path) -> io::Result<PathBuf> {
     let root = std::path::absolute(root)?;
     let missing = root.ancestors().take_while(|folder| !folder.exists()).count();
-    std::fs::create_dir_all(&root)?;
+    // What callers keep here is not for other users of the machine.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
     for above in root.ancestors().skip(1).take(missing) {
         File::open(above)?.sync_all()?;
     }

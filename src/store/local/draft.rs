@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,7 +38,7 @@ impl Drafts {
     pub(super) fn create(&self) -> io::Result<Draft<'_>> {
         let name = self.name();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(openat(&self.folder, &name, flags, Mode::from_raw_mode(0o444))?);
+        let file = File::from(openat(&self.folder, &name, flags, Mode::from_raw_mode(0o400))?);
         Ok(Draft { drafts: self, name, file })
     }
 
@@ -57,9 +58,8 @@ impl Drafts {
         if !ours_alone {
             return Ok(None);
         }
-        let mut permissions = known.permissions();
-        permissions.set_readonly(true);
-        Ok(draft.file.set_permissions(permissions).is_ok().then_some(draft))
+        let owner_reads = std::fs::Permissions::from_mode(0o400);
+        Ok(draft.file.set_permissions(owner_reads).is_ok().then_some(draft))
     }
 
     fn name(&self) -> String {

@@ -48,7 +48,7 @@ pub(super) struct FolderLock {
 impl FolderLock {
     pub(super) fn take(folder: &File) -> Result<Self, OpenError> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(folder, LOCK, flags, Mode::from_raw_mode(0o644)).map(File::from);
+        let file = openat(folder, LOCK, flags, Mode::from_raw_mode(0o600)).map(File::from);
         let file = file.map_err(OpenError::disk("open the store's lock"))?;
         match file.try_lock() {
             Ok(()) => {}

@@ -111,7 +111,7 @@ impl Tree {
     /// Makes the folder `part` in `folder`, or enters the one that someone else just made.
     fn make(&self, folder: &File, part: &str, path: &str) -> io::Result<File> {
         self.fresh.lock().insert(path.to_owned()); // before it can be seen, so that whoever uses it knows
-        match mkdirat(folder, part, Mode::from_raw_mode(0o777)) {
+        match mkdirat(folder, part, Mode::from_raw_mode(0o700)) {
             Ok(()) | Err(Errno::EXIST) => Ok(enter(folder, part)?),
             Err(error) => {
                 self.fresh.lock().remove(path);

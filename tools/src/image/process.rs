@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use globset::Glob;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,7 +11,7 @@ use super::format::Format;
 use super::names::Names;
 use super::ops::Operation;
 use super::summary::{Details, Entry, summarise};
-use crate::{Context, Input, InputSpec, Report, Tool, ToolError};
+use crate::{Context, Input, InputSpec, Pattern, Report, Tool, ToolError};
 
 const MAX_ENTRIES: usize = 10_000;
 const MAX_OPERATIONS: usize = 50;
@@ -106,8 +105,8 @@ impl Params {
 /// What the entry of `files` with this number asks for.
 fn spec(number: usize, entry: &str) -> Result<InputSpec, ToolError> {
     let fault = |message: &str| ToolError::invalid(format!("entry {number} of files: {message}"));
-    if entry.contains(['*', '?', '[', '{']) {
-        Glob::new(entry).map_err(|error| fault(&error.to_string()))?;
+    if Pattern::is_glob(entry) {
+        Pattern::parse(entry).map_err(|error| fault(&error.message))?;
         return Ok(InputSpec::Glob(entry.to_owned()));
     }
     let path = entry.parse().map_err(|error: ToolError| fault(&error.message))?;
