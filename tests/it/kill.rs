@@ -58,7 +58,7 @@ async fn submit(caller: &Caller, rng: &mut StdRng, known: &Known) -> bool {
     arguments["idempotency_key"] = json!(key);
     let request = wire::newest(caller, "tools/call", wire::call(tool, &arguments, None));
     let Some(reply) = wire::try_reply(request).await else { return false };
-    let view = &reply["result"]["structuredContent"];
+    let view = wire::said(&reply);
     let Some(job) = view["job_id"].as_str() else {
         assert_eq!(view["error"]["retryable"], true, "only what may come again is refused: {reply}");
         return true;
