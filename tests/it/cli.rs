@@ -118,6 +118,7 @@ async fn exit_codes_say_what_to_do() {
         assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
         assert!(text.contains(named), "{args:?} does not name {named}: {text}");
     }
+    assert!(!Path::new("nothing.csv.part").exists(), "a file that is not there leaves no part of it");
 }
 
 #[tokio::test]

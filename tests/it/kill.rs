@@ -58,7 +58,7 @@ async fn submit(caller: &Caller, rng: &mut StdRng, known: &Known) -> bool {
     arguments["idempotency_key"] = json!(key);
     let request = wire::newest(caller, "tools/call", wire::call(tool, &arguments, None));
     let Some(reply) = wire::try_reply(request).await else { return false };
-    let view = &reply["result"]["structuredContent"];
+    let view = wire::said(&reply);
     let Some(job) = view["job_id"].as_str() else {
         let text = reply["result"]["content"][0]["text"].as_str().unwrap_or_default();
         let refusal: Value = serde_json::from_str(text).unwrap_or_default();

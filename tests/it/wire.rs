@@ -161,6 +161,17 @@ pub(crate) async fn try_reply(request: RequestBuilder) -> Option<Value> {
     last
 }
 
+/// What a tool said in `reply`: its structured result, or the error that stands in its text.
+pub(crate) fn said(reply: &Value) -> Value {
+    let result = &reply["result"];
+    match &result["structuredContent"] {
+        Value::Null => {
+            serde_json::from_str(result["content"][0]["text"].as_str().unwrap_or_default()).unwrap_or_default()
+        }
+        structured => structured.clone(),
+    }
+}
+
 /// The job that a progress notification tells of.
 pub(crate) fn job_of(note: &Value) -> String {
     assert_eq!(note["method"], "notifications/progress", "{note}");

@@ -48,7 +48,14 @@ impl Server {
         for attempt in 1.. {
             match self.go_on(path, &mut file, &note, &mut standing, &mut on).await {
                 Err(error) if error.is_unreachable() && attempt < ATTEMPTS => pause(attempt).await,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if standing.done == 0 {
+                        // Nothing to go on with: an empty part would only lie about.
+                        drop(tokio::fs::remove_file(&part).await);
+                        drop(tokio::fs::remove_file(&note).await);
+                    }
+                    return Err(error);
+                }
                 Ok(()) => break,
             }
         }
