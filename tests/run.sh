@@ -20,7 +20,7 @@ say "tests"
 cargo test --workspace --locked 2>&1 | tee "$log"
 
 say "docs"
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 say "demo"
 demo=$(mktemp -d)

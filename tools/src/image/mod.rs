@@ -5,7 +5,7 @@
 //! | the tool and its parameters | [`process`] |
 //! | many pictures at once: workers, progress, failures | [`batch`] |
 //! | one operation | [`ops`], a file each |
-//! | files to pixels and back | [`decode`], [`encode`], [`format`] |
+//! | files to pixels and back | [`decode`], [`encode`], [`mod@format`] |
 //! | what the results are called | [`names`] |
 
 mod batch;

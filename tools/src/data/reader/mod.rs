@@ -1,7 +1,7 @@
 //! Finds out what a file is and opens it for either engine, so that both see the same columns and types.
 //!
 //! [`Sources`] makes DuckDB views of a job's inputs and reads a file another way when DuckDB stumbles over it ([`Source`]);
-//! [`columnar`] gives a Parquet file for Polars. Only this module knows formats, separators and encodings.
+//! [`columnar()`] gives a Parquet file for Polars. Only this module knows formats, separators and encodings.
 
 mod arrow;
 mod columnar;
