@@ -16,7 +16,7 @@ use tokio::sync::mpsc::Receiver;
 use super::AppData;
 use crate::auth::Principal;
 use crate::error::AppError;
-use crate::wait::{self, Waited};
+use crate::wait;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,9 +54,7 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, AppError> {
     let job: JobId = id.parse()?;
     let budget = Duration::from_secs(query.wait_seconds.min(wait::MOST_SECONDS));
-    let record = match wait::end_of(&app, &principal, &job, budget).await? {
-        Waited::Ended(record) | Waited::Goes(record) => record,
-    };
+    let record = wait::end_of(&app, &principal, &job, budget).await?;
     Ok(HttpResponse::Ok().json(app.viewer().view(&record)))
 }
 

@@ -55,10 +55,7 @@ impl Options {
     /// # Errors
     /// `BadInput` when a look at the file shows what is wrong with it.
     pub(super) fn relax(&mut self, name: &str, local: &Path, fault: &Fault, means: Means) -> Result<bool, ToolError> {
-        if fault.message.contains(CONVERTING) {
-            return Ok(false);
-        }
-        if !self.strict {
+        if fault.message.contains(CONVERTING) || !self.strict {
             return Ok(false);
         }
         self.look_for_ragged(name, local, means)?;
