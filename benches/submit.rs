@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use support::{Times, now, print, timed, verdict};
-use tools::{Catalogue, Context, InputSpec, Limits, Report, Tool, ToolError};
+use tools::{Catalogue, Context, InputSpec, Report, Tool, ToolError};
 
 /// What a submission may add to the disk's own time.
 const ALLOWED_MS: f64 = 10.0;
@@ -83,17 +83,7 @@ fn core(folder: &Path) -> Core {
     let store = LocalStore::open(&folder.join("store")).expect("store");
     let queue = queue::local::open(Arc::clone(&clock), WARM_UP + MOST_ROUNDS);
     let ports = Ports { store: Arc::new(store), queue: Arc::new(queue), clock };
-    let config = CoreConfig {
-        replica: "bench".to_owned(),
-        lease: Duration::from_mins(1),
-        result_ttl: Duration::from_hours(1),
-        orphan_grace: Duration::from_secs(30),
-        deadline: Duration::from_hours(1),
-        heartbeat: Duration::from_secs(10),
-        scratch: folder.join("scratch"),
-        limits: Limits::default(),
-        exclusive: true,
-    };
+    let config = CoreConfig { runs_jobs: false, ..CoreConfig::new(folder.join("scratch")) };
     Core::new(config, Catalogue::default().with(Nothing), ports, Compute::new(1, 1).expect("threads"))
 }
 
@@ -150,19 +140,19 @@ impl Disk {
         Sizes { record: usize::try_from(record.len()).expect("small"), key: key.len() }
     }
 
-    /// The record in a new folder, its marker and its index entry at once; then the key. Each is synced, and so is every
-    /// folder that changed.
+    /// The marker and then the record in a new folder, the index entry meanwhile; then the key. Each is synced, and so is
+    /// every folder that changed.
     fn write_like_a_submission(&self, round: usize, sizes: Sizes) -> io::Result<()> {
         std::thread::scope(|threads| {
             let record = threads.spawn(move || {
+                self.put(round, "marker", &self.named("active", round), 0)?;
                 let folder = self.root.join("jobs").join(round.to_string());
                 fs::create_dir(&folder)?;
                 self.put(round, "record", &folder.join("job.json"), sizes.record)?;
                 File::open(self.root.join("jobs"))?.sync_all()
             });
-            let marker = threads.spawn(move || self.put(round, "marker", &self.named("active", round), 0));
             let entry = threads.spawn(move || self.put(round, "entry", &self.named("index", round), 0));
-            [record, marker, entry].into_iter().try_for_each(|write| write.join().expect("no panic"))
+            [record, entry].into_iter().try_for_each(|write| write.join().expect("no panic"))
         })?;
         self.put(round, "key", &self.named("keys", round), sizes.key)
     }

@@ -1,7 +1,8 @@
-//! What is in motion on this replica, and who watches it.
+//! What is in motion and watched on this replica.
 //!
-//! The `Job` actor writes here whenever its record changes; sessions, long polls and event streams read. A watcher sees the
-//! latest state, not every one (I7: nothing piles up), and the last state stays readable after the entry is gone.
+//! The `Job` actor writes here whenever its record changes; sessions, long polls and event streams read. What runs elsewhere
+//! is mirrored from the store for as long as somebody here watches it. A watcher sees the latest state, not every one (I7:
+//! nothing piles up), and the last state stays readable after the entry is gone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +27,14 @@ struct Posted {
     runner: Option<Addr<Job>>,
     /// Whether its id was handed out: then nobody's going away cancels it.
     kept: bool,
+    /// Whether it is only seen here, and what is known of it may be a second old.
+    mirrored: bool,
+}
+
+impl Posted {
+    fn new(latest: Arc<JobRecord>, mirrored: bool) -> Self {
+        Self { latest: watch::Sender::new(latest), runner: None, kept: false, mirrored }
+    }
 }
 
 impl Board {
@@ -37,14 +46,51 @@ impl Board {
         match jobs.get_mut(&record.id) {
             Some(posted) => drop(posted.latest.send_replace(latest)),
             None if ended => {}
-            None => {
-                let posted = Posted { latest: watch::Sender::new(latest), runner: None, kept: false };
-                jobs.insert(record.id.clone(), posted);
-            }
+            None => drop(jobs.insert(record.id.clone(), Posted::new(latest, false))),
         }
         if ended {
             jobs.remove(&record.id);
         }
+    }
+
+    /// Begins to watch a job that runs elsewhere, as the store shows it now. True when nobody watched it before: then the
+    /// caller is to [`show`](Self::show) what becomes of it.
+    pub(crate) fn mirror(&self, record: JobRecord) -> (Watch, bool) {
+        let mut jobs = self.0.lock();
+        let id = record.id.clone();
+        let first = !jobs.contains_key(&id);
+        let posted = jobs.entry(id).or_insert_with(|| Posted::new(Arc::new(record), true));
+        (posted.latest.subscribe(), first)
+    }
+
+    /// Shows the record of a job that is mirrored, if it still is.
+    pub(crate) fn show(&self, record: JobRecord) {
+        let mut jobs = self.0.lock();
+        let Some(posted) = jobs.get(&record.id).filter(|posted| posted.mirrored) else { return };
+        let (id, ended) = (record.id.clone(), record.state.is_terminal());
+        posted.latest.send_replace(Arc::new(record));
+        if ended {
+            jobs.remove(&id);
+        }
+    }
+
+    /// Whether a job is to be mirrored any longer: it is seen here, does not run here, and somebody watches it.
+    pub(crate) fn is_mirrored(&self, job: &JobId) -> bool {
+        let mut jobs = self.0.lock();
+        let Some(posted) = jobs.get(job).filter(|posted| posted.mirrored) else { return false };
+        let watched = posted.latest.receiver_count() > 0;
+        if !watched {
+            jobs.remove(job);
+        }
+        watched
+    }
+
+    /// The latest record of a job that is in motion here: the truth, or on its way to be.
+    #[must_use]
+    pub fn latest(&self, job: &JobId) -> Option<Arc<JobRecord>> {
+        let jobs = self.0.lock();
+        let own = jobs.get(job).filter(|posted| !posted.mirrored)?;
+        Some(Arc::clone(&own.latest.borrow()))
     }
 
     /// Begins to watch a job that is on the board.
@@ -59,11 +105,10 @@ impl Board {
         self.0.lock().get(job).map_or(0, |posted| posted.latest.receiver_count())
     }
 
-    /// Says that a job's id was handed out.
-    pub fn keep(&self, job: &JobId) {
-        if let Some(posted) = self.0.lock().get_mut(job) {
-            posted.kept = true;
-        }
+    /// Says that a job's id was handed out; answers whether that was known.
+    pub(crate) fn keep(&self, job: &JobId) -> bool {
+        let mut jobs = self.0.lock();
+        jobs.get_mut(job).is_some_and(|posted| std::mem::replace(&mut posted.kept, true))
     }
 
     /// Whether a job's id was handed out.
@@ -75,6 +120,7 @@ impl Board {
     /// Says which actor runs a job.
     pub fn set_runner(&self, job: &JobId, runner: Option<Addr<Job>>) {
         if let Some(posted) = self.0.lock().get_mut(job) {
+            posted.mirrored &= runner.is_none();
             posted.runner = runner;
         }
     }

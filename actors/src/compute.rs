@@ -53,11 +53,17 @@ impl Compute {
         self.room.available_permits()
     }
 
-    /// Waits for a free slot, in turn.
-    pub async fn slot(&self) -> Slot {
-        let room = Arc::clone(&self.room).acquire_owned().await.expect("the semaphore is never closed");
+    /// Waits until a slot is free, without taking it.
+    pub async fn room(&self) {
+        let room = self.room.acquire().await;
+        drop(room.expect("the semaphore is never closed"));
+    }
+
+    /// Takes a slot if one is free.
+    pub fn try_slot(&self) -> Option<Slot> {
+        let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
         let pool = self.idle.lock().pop().expect("there is a pool for every permit");
-        Slot { pool, idle: Arc::clone(&self.idle), _room: room }
+        Some(Slot { pool, idle: Arc::clone(&self.idle), _room: room })
     }
 }
 
@@ -101,18 +107,22 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
 mod tests {
     use super::*;
 
+    fn slot(compute: &Compute) -> Slot {
+        compute.try_slot().expect("a slot is free")
+    }
+
     #[tokio::test]
     async fn a_panic_is_a_value_and_the_slot_lives_on() {
         let compute = Compute::new(1, 1).expect("threads");
-        let outcome = compute.slot().await.run(|| panic!("no {}", "good")).await;
+        let outcome = slot(&compute).run(|| panic!("no {}", "good")).await;
         assert_eq!(outcome, Err::<(), _>(Panicked("no good".to_owned())));
-        assert_eq!(compute.slot().await.run(|| 7).await, Ok(7));
+        assert_eq!(slot(&compute).run(|| 7).await, Ok(7));
     }
 
     #[tokio::test]
     async fn a_job_never_runs_on_the_stack_of_another() {
         let compute = Compute::new(2, 2).expect("threads");
-        let (first, second) = (compute.slot().await, compute.slot().await);
+        let (first, second) = (slot(&compute), slot(&compute));
         let nested = |slot: Slot| slot.run(|| rayon::join(rayon::current_num_threads, rayon::current_num_threads));
         assert_eq!(tokio::join!(nested(first), nested(second)), (Ok((2, 2)), Ok((2, 2))));
         assert_eq!(compute.free(), 2);

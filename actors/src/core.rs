@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tools::{Catalogue, Limits};
 
 use crate::board::{Board, Watch};
-use crate::compute::Compute;
+use crate::compute::{Compute, Slot};
+use crate::counters::Counters;
 use crate::error::CoreError;
 use crate::job::CancelJob;
 use crate::lifecycle::{self, Step};
@@ -42,8 +43,29 @@ pub struct CoreConfig {
     pub scratch: PathBuf,
     /// What one job may use.
     pub limits: Limits,
-    /// Whether no other process uses the store, so that every lease found at start is void.
+    /// Whether no other process uses the store: then every lease found at start is void, and whoever asks for a job's end
+    /// asks here.
     pub exclusive: bool,
+    /// Whether jobs run here, or only on other replicas.
+    pub runs_jobs: bool,
+}
+
+impl CoreConfig {
+    /// The usual settings, for a process that has its store to itself and keeps what running jobs need in `scratch`.
+    pub fn new(scratch: PathBuf) -> Self {
+        Self {
+            replica: JobId::random().to_string(),
+            lease: Duration::from_mins(1),
+            result_ttl: Duration::from_hours(24),
+            orphan_grace: Duration::from_secs(30),
+            deadline: Duration::from_hours(1),
+            heartbeat: Duration::from_secs(10),
+            scratch,
+            limits: Limits::default(),
+            exclusive: true,
+            runs_jobs: true,
+        }
+    }
 }
 
 /// The shared parts. Clones share them.
@@ -63,7 +85,10 @@ pub struct Core {
     pub board: Board,
     /// Where jobs run.
     pub compute: Compute,
+    /// What happened here since the start.
+    pub counters: Arc<Counters>,
     draining: Arc<AtomicBool>,
+    hungry: Arc<AtomicBool>,
 }
 
 impl Core {
@@ -79,7 +104,9 @@ impl Core {
             workspace,
             board: Board::default(),
             compute,
+            counters: Arc::default(),
             draining: Arc::default(),
+            hungry: Arc::default(),
         }
     }
 
@@ -93,16 +120,27 @@ impl Core {
         self.draining.load(Ordering::Acquire)
     }
 
+    /// Says whether the dispatcher looked for waiting jobs, found none, and still looks.
+    pub(crate) fn set_hungry(&self, hungry: bool) {
+        self.hungry.store(hungry, Ordering::Release);
+    }
+
+    /// A slot for a job that may run where it came in: one is free, and nobody waits for it.
+    pub(crate) fn free_slot(&self) -> Option<Slot> {
+        let nobody_waits = self.hungry.load(Ordering::Acquire) && !self.is_draining();
+        if nobody_waits { self.compute.try_slot() } else { None }
+    }
+
     /// The latest known record of an owner's job.
     ///
     /// # Errors
     /// `NoSuchJob`; `Unreadable`; `Store`.
     pub async fn find(&self, owner: &Owner, job: &JobId) -> Result<Arc<JobRecord>, CoreError> {
-        if let Some(watch) = self.board.watch(job) {
-            let latest = Arc::clone(&watch.borrow());
-            return if latest.owner == *owner { Ok(latest) } else { Err(CoreError::NoSuchJob(job.clone())) };
+        match self.board.latest(job) {
+            Some(latest) if latest.owner == *owner => Ok(latest),
+            Some(_) => Err(CoreError::NoSuchJob(job.clone())),
+            None => Ok(Arc::new(self.records.load_owned(owner, job).await?.record)),
         }
-        Ok(Arc::new(self.records.load_owned(owner, job).await?.record))
     }
 
     /// Begins to watch an owner's job. One that is over shows its end and nothing more.
@@ -115,12 +153,38 @@ impl Core {
             return if own { Ok(watch) } else { Err(CoreError::NoSuchJob(job.clone())) };
         }
         let record = self.records.load_owned(owner, job).await?.record;
-        let (latest, watch) = watch::channel(Arc::new(record));
-        if !watch.borrow().state.is_terminal() {
-            // In motion, but not here: seen through the store.
-            tokio::spawn(look_again(self.clone(), job.clone(), latest));
+        if record.state.is_terminal() {
+            return Ok(watch::channel(Arc::new(record)).1);
+        }
+        // In motion, but not here: seen through the store.
+        let (watch, first) = self.board.mirror(record);
+        if first {
+            tokio::spawn(mirror(self.clone(), job.clone()));
         }
         Ok(watch)
+    }
+
+    /// Notes that a job's id was handed out: from then on nobody's going away ends it, on whichever replica.
+    pub async fn keep(&self, record: &JobRecord) {
+        let job = &record.id;
+        if record.state.is_terminal() || self.board.keep(job) {
+            return; // nobody can end it any more, or it is known already
+        }
+        if let Err(error) = self.records.keep(job).await {
+            tracing::warn!(%job, %error, "not noted that the job's id was handed out");
+        }
+    }
+
+    /// Ends a job that nobody waits for any more, unless its id was handed out.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub(crate) async fn abandon(&self, owner: &Owner, job: &JobId) -> Result<(), CoreError> {
+        if self.board.is_kept(job) || self.records.is_kept(job).await? {
+            return Ok(());
+        }
+        self.cancel(owner, job).await?;
+        Ok(())
     }
 
     /// Asks for a job's end. A queued one ends at once, a running one as soon as its tool obeys; a finished one stays as it is.
@@ -160,22 +224,14 @@ impl Core {
     }
 }
 
-/// Shows watchers what the store says of a job, until it ends, vanishes, or nobody watches any more.
-async fn look_again(core: Core, job: JobId, latest: watch::Sender<Arc<JobRecord>>) {
-    loop {
-        tokio::select! {
-            () = latest.closed() => return,
-            () = core.ports.clock.sleep(LOOK_EVERY) => {}
-        }
+/// Shows watchers what the store says of a job, until it ends, runs here, or nobody watches any more.
+async fn mirror(core: Core, job: JobId) {
+    while core.board.is_mirrored(&job) {
+        core.ports.clock.sleep(LOOK_EVERY).await;
         match core.records.load(&job).await {
-            Ok(Some(found)) => {
-                let ended = found.record.state.is_terminal();
-                latest.send_replace(Arc::new(found.record));
-                if ended {
-                    return;
-                }
-            }
-            Ok(None) => return,
+            Ok(Some(found)) => core.board.show(found.record),
+            // Gone from the store: who asks again is told.
+            Ok(None) => core.board.drop_job(&job),
             Err(error) => tracing::debug!(%job, %error, "store did not answer a watcher, asking again"),
         }
     }

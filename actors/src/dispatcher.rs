@@ -1,27 +1,26 @@
-//! Takes waiting jobs, one for each free slot, and starts a `Job` for each.
+//! Takes waiting jobs for as long as there are free slots, and starts a `Job` for each.
 //!
 //! Back-pressure lives here: nothing is leased while compute has no room. Started and watched by the `Supervisor`.
 
 use std::time::Duration;
 
 use actix::prelude::*;
-use time::OffsetDateTime;
 
 use crate::compute::Slot;
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::job::Job;
 use crate::lifecycle::{self, Step};
-use crate::model::{JobId, JobRecord, JobState, Lease};
-use crate::ports::Delivery;
+use crate::model::{JobId, JobState};
+use crate::ports::{Delivery, QueueError};
 use crate::records::{Versioned, is_conflict};
 
 /// How long one look into the queue may wait for work.
 const LOOK: Duration = Duration::from_secs(20);
-/// How long a taker rests after the queue or the store failed.
+/// How long the dispatcher rests after the queue or the store failed.
 const REST: Duration = Duration::from_secs(1);
 
-/// The dispatcher: one taker per slot.
+/// The dispatcher: looks into the queue whenever there is a free slot.
 pub struct Dispatcher {
     core: Core,
 }
@@ -37,20 +36,22 @@ impl Actor for Dispatcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        for _ in 0..self.core.compute.slots() {
-            ctx.spawn(take_turns(self.core.clone()).into_actor(self));
-        }
+        ctx.spawn(take_turns(self.core.clone()).into_actor(self));
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.core.set_hungry(false);
     }
 }
 
 /// Waits for room, then for work, then starts it; until the server drains.
 async fn take_turns(core: Core) {
     while !core.is_draining() {
-        let slot = core.compute.slot().await;
-        match core.ports.queue.receive(1, core.config.lease, LOOK).await {
+        core.compute.room().await;
+        match look(&core).await {
             Ok(deliveries) => {
-                if let Some(delivery) = deliveries.into_iter().next() {
-                    start(&core, delivery, slot).await;
+                for delivery in deliveries {
+                    hand_out(&core, delivery).await;
                 }
             }
             Err(error) => {
@@ -61,24 +62,55 @@ async fn take_turns(core: Core) {
     }
 }
 
+/// What waits now, or the first to come. Only while nothing waits may a call be run where it came in: it would jump the line.
+async fn look(core: &Core) -> Result<Vec<Delivery>, QueueError> {
+    let (queue, most, lease) = (&core.ports.queue, core.compute.free(), core.config.lease);
+    let waiting = queue.receive(most, lease, Duration::ZERO).await?;
+    if !waiting.is_empty() {
+        return Ok(waiting);
+    }
+    core.set_hungry(true);
+    let first = queue.receive(most, lease, LOOK).await;
+    core.set_hungry(false);
+    first
+}
+
+async fn hand_out(core: &Core, delivery: Delivery) {
+    match core.compute.try_slot() {
+        Some(slot) if !core.is_draining() => {
+            let core = core.clone();
+            actix::spawn(async move { start(&core, delivery, slot).await });
+        }
+        // A call that came in meanwhile has the slot.
+        _ => give_back(core, &delivery).await,
+    }
+}
+
+/// What became of an attempt to take a job.
+enum Claim {
+    /// It is ours to run.
+    Taken(Box<Versioned>),
+    /// Another replica runs it; its message is its way back to us if that replica dies.
+    Held(Duration),
+    /// There is nothing to run.
+    Nothing,
+}
+
 async fn start(core: &Core, delivery: Delivery, slot: Slot) {
     let job = &delivery.message.job;
-    if core.is_draining() {
-        return give_back(core, &delivery).await;
-    }
     match claim(core, job).await {
-        Ok(Some(claimed)) => {
-            Job::new(core.clone(), claimed, delivery.receipt, slot).start();
+        Ok(Claim::Taken(claimed)) => {
+            Job::new(core.clone(), *claimed, Some(delivery.receipt), slot).start();
         }
-        Ok(None) => {
-            // Over, gone, or held by another: whoever holds it has its own message or marker.
-            if let Err(error) = core.ports.queue.delete(&delivery.receipt).await {
-                tracing::warn!(%job, %error, "message not deleted; it will come again and be deleted then");
+        Ok(Claim::Held(rest)) => {
+            if let Err(error) = core.ports.queue.extend(&delivery.receipt, rest).await {
+                tracing::debug!(%job, %error, "message of a job that runs elsewhere not put off; it will come again");
             }
         }
+        Ok(Claim::Nothing) => drop_message(core, &delivery).await,
         Err(error @ CoreError::Unreadable { .. }) => {
             tracing::error!(%job, %error, "job left alone");
-            let _ = core.ports.queue.delete(&delivery.receipt).await;
+            drop_message(core, &delivery).await;
         }
         Err(error) => {
             tracing::warn!(%job, %error, "job not claimed, trying again");
@@ -88,55 +120,38 @@ async fn start(core: &Core, delivery: Delivery, slot: Slot) {
     }
 }
 
+async fn drop_message(core: &Core, delivery: &Delivery) {
+    if let Err(error) = core.ports.queue.delete(&delivery.receipt).await {
+        tracing::warn!(job = %delivery.message.job, %error, "message not deleted; it will come again and be deleted then");
+    }
+}
+
 async fn give_back(core: &Core, delivery: &Delivery) {
     if let Err(error) = core.ports.queue.release(&delivery.receipt).await {
         tracing::warn!(job = %delivery.message.job, %error, "message not released; it will come again by itself");
     }
 }
 
-/// Takes the lease by a compare-and-swap that raises the attempt; `None` when there is nothing to run.
-async fn claim(core: &Core, job: &JobId) -> Result<Option<Versioned>, CoreError> {
+/// Takes the lease by a compare-and-swap that raises the attempt.
+async fn claim(core: &Core, job: &JobId) -> Result<Claim, CoreError> {
     loop {
-        let Some(mut found) = core.records.load(job).await? else { return Ok(None) };
-        let now = core.ports.clock.now();
-        if !take(core, &mut found.record, now) {
-            return Ok(None);
+        let Some(mut found) = core.records.load(job).await? else { return Ok(Claim::Nothing) };
+        if found.record.state == JobState::Running {
+            if let Some(rest) = core.held_for(&found.record) {
+                return Ok(Claim::Held(rest));
+            }
+            match core.lose(found).await? {
+                Some(queued) => found = queued,
+                None => continue,
+            }
+        }
+        if lifecycle::apply(&mut found.record, Step::Claim(core.new_lease()), core.ports.clock.now()).is_err() {
+            return Ok(Claim::Nothing);
         }
         match core.records.swap(&found.record, &found.etag).await {
-            Ok(etag) if found.record.state.is_terminal() => {
-                core.board.post(&found.record);
-                core.records.settle(job).await?;
-                tracing::warn!(%job, version = %etag.0, "job given up");
-                return Ok(None);
-            }
-            Ok(etag) => return Ok(Some(Versioned { record: found.record, etag })),
+            Ok(etag) => return Ok(Claim::Taken(Box::new(Versioned { record: found.record, etag }))),
             Err(error) if is_conflict(&error) => {}
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Whether a running job's holder still has it. Of its own jobs a replica knows that better than the clock does, which moves
-/// on while a suspended machine's timers stand still.
-fn is_held(core: &Core, record: &JobRecord, lease: &Lease, now: OffsetDateTime) -> bool {
-    if lease.holder != core.config.replica {
-        return lease.until > now;
-    }
-    core.board.runner(&record.id).is_some_and(|runner| runner.connected())
-}
-
-/// Changes `record` into what a claim makes of it, or says that there is nothing to claim.
-fn take(core: &Core, record: &mut JobRecord, now: OffsetDateTime) -> bool {
-    if record.state == JobState::Running {
-        let held = record.lease.as_ref().is_some_and(|lease| is_held(core, record, lease, now));
-        if held || lifecycle::apply(record, Step::Lose, now).is_err() {
-            return false;
-        }
-    }
-    if record.state != JobState::Queued {
-        // A job that was lost once too often ends here; one that had ended before has nothing to write.
-        return record.finished_at == Some(now);
-    }
-    let lease = Lease { holder: core.config.replica.clone(), until: now + core.config.lease };
-    lifecycle::apply(record, Step::Claim(lease), now).is_ok()
 }

@@ -7,10 +7,12 @@
 
 mod run;
 mod save;
+mod upkeep;
 
 use std::sync::Arc;
 
 use actix::prelude::*;
+use futures_util::future;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tools::{Cancel, Outcome, Progress, ProgressSink, ToolError, ToolErrorKind};
@@ -43,8 +45,8 @@ pub struct Job {
     record: JobRecord,
     /// The version of the record in the store.
     etag: Etag,
-    /// Our hold on the queue's message; given up when the job ends.
-    receipt: Receipt,
+    /// Our hold on the queue's message; given up when the job ends. A job that runs where it came in has none at first.
+    receipt: Option<Receipt>,
     /// The room to compute in; taken by the tool's run.
     slot: Option<Slot>,
     /// Heard by the tool.
@@ -59,7 +61,7 @@ pub struct Job {
 
 impl Job {
     /// Runs the claimed job `claimed` in `slot`.
-    pub fn new(core: Core, claimed: Versioned, receipt: Receipt, slot: Slot) -> Self {
+    pub fn new(core: Core, claimed: Versioned, receipt: Option<Receipt>, slot: Slot) -> Self {
         let JobRecord { id, tool, owner, attempt, .. } = &claimed.record;
         let span = tracing::info_span!("job", job = %id, %tool, principal = %owner, attempt);
         Self {
@@ -77,11 +79,15 @@ impl Job {
     }
 
     fn prepare(&mut self, ctx: &mut Context<Self>) {
-        let prepared = run::prepare(self.core.clone(), self.record.clone()).instrument(self.span.clone());
-        ctx.spawn(prepared.into_actor(self).map(|prepared, job, ctx| match prepared {
-            Ok(ready) => job.compute(ready, ctx),
-            Err(run::Unprepared::Cancelled) => job.end_stopped(Stop::Cancel, ctx),
-            Err(run::Unprepared::Failed(error)) => job.end(JobOutcome::Failed(error), ctx),
+        let prepared = run::prepare(self.core.clone(), self.record.clone());
+        let prepared = future::join(upkeep::announce(&self.core, &self.record, self.receipt.take()), prepared);
+        ctx.spawn(prepared.instrument(self.span.clone()).into_actor(self).map(|(receipt, prepared), job, ctx| {
+            job.receipt = receipt;
+            match prepared {
+                Ok(ready) => job.compute(ready, ctx),
+                Err(run::Unprepared::Cancelled) => job.end_stopped(Stop::Cancel, ctx),
+                Err(run::Unprepared::Failed(error)) => job.end(JobOutcome::Failed(error), ctx),
+            }
         }));
     }
 
@@ -190,8 +196,10 @@ impl Actor for Job {
         self.span.in_scope(|| tracing::info!("job started"));
         self.core.board.post(&self.record);
         self.core.board.set_runner(&self.record.id, Some(ctx.address()));
+        self.core.counters.started();
         self.prepare(ctx);
         self.keep_lease(ctx);
+        self.hear_cancel(ctx);
         let deadline = Arc::clone(&self.core.ports.clock);
         let after = self.core.config.deadline;
         let passed = async move { deadline.sleep(after).await };

@@ -4,10 +4,12 @@
 //! jobs/<job>/job.json                     the record
 //! jobs/<job>/attempt-<n>/<artifact>       what an attempt wrote
 //! jobs/<job>/cancel                       a cancel request (exists or not)
+//! jobs/<job>/kept                         the job's id was handed out (exists or not)
 //! active/<job>                            marker of a job not yet terminal
 //! owners/<owner>/jobs/<newest-first key>  index for listing
 //! owners/<owner>/keys/<sha256>            idempotency key → job
 //! owners/<owner>/files/<path>             the workspace
+//! server/sweeper                          which replica sweeps
 //! ```
 
 use time::OffsetDateTime;
@@ -20,23 +22,17 @@ use crate::ports::Key;
 pub const ACTIVE: &str = "active/";
 /// Below it lies everything of every job.
 pub const JOBS: &str = "jobs/";
-const RECORD: &str = "/job.json";
 /// The end of time for newest-first keys, in milliseconds since 1970 (the year 2286).
 const LATEST_MS: i128 = 9_999_999_999_999;
 
 /// The job's record.
 pub fn record(job: &JobId) -> Key {
-    Key::new(format!("jobs/{job}{RECORD}"))
+    Key::new(format!("jobs/{job}/job.json"))
 }
 
 /// Everything of one job.
 pub fn job_prefix(job: &JobId) -> String {
     format!("jobs/{job}/")
-}
-
-/// Whose record a key below [`JOBS`] is, if it is one.
-pub fn job_of_record(key: &Key) -> Option<JobId> {
-    key.after(JOBS)?.strip_suffix(RECORD)?.parse().ok()
 }
 
 /// Everything that one attempt wrote.
@@ -52,6 +48,21 @@ pub fn artifact(job: &JobId, attempt: u32, name: &WorkspacePath) -> Key {
 /// The request to cancel a job.
 pub fn cancel(job: &JobId) -> Key {
     Key::new(format!("jobs/{job}/cancel"))
+}
+
+/// The note that a job's id was handed out.
+pub fn kept(job: &JobId) -> Key {
+    Key::new(format!("jobs/{job}/kept"))
+}
+
+/// Which replica sweeps.
+pub fn sweeper() -> Key {
+    Key::new("server/sweeper")
+}
+
+/// Whose blob a key below [`JOBS`] is.
+pub fn job_of(key: &Key) -> Option<JobId> {
+    key.after(JOBS)?.split('/').next()?.parse().ok()
 }
 
 /// The marker of a job not yet terminal.
@@ -104,8 +115,11 @@ fn newer_jobs_come_first() {
 }
 
 #[test]
-fn records_are_told_from_artifacts() {
+fn a_key_tells_its_job() {
     let job = JobId::random();
-    assert_eq!(job_of_record(&record(&job)), Some(job.clone()));
-    assert_eq!(job_of_record(&cancel(&job)), None);
+    let name = "a/job.json".parse().expect("a name");
+    for key in [record(&job), cancel(&job), artifact(&job, 1, &name)] {
+        assert_eq!(job_of(&key), Some(job.clone()));
+    }
+    assert_ne!(record(&job), artifact(&job, 1, &name));
 }

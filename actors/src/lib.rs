@@ -10,17 +10,20 @@
 //! | the actors | [`supervisor`], [`session`], [`dispatcher`], [`job`] |
 //! | the door to the processors | [`compute`] |
 //! | what a job is and how it may change | [`model`], [`lifecycle`] |
+//! | whose attempt it is | `leases` |
 //! | what is in motion and who watches | [`board`] |
 //! | where things lie in the store | [`layout`], [`records`], [`workspace`], [`keys`] |
 
 pub mod board;
 pub mod compute;
 pub mod core;
+pub mod counters;
 pub mod dispatcher;
 pub mod error;
 pub mod job;
 pub mod keys;
 pub mod layout;
+mod leases;
 pub mod lifecycle;
 pub mod model;
 pub mod ports;

@@ -4,15 +4,21 @@
 
 mod sealed;
 
-use bytes::Bytes;
-use futures_util::future::try_join;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::future::try_join;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use time::OffsetDateTime;
+
 use crate::error::CoreError;
 use crate::model::{JobId, JobRecord, Owner};
-use crate::ports::{BlobStore, Clock, Etag, Expect, StoreErrorKind};
+use crate::ports::{BlobStore, Clock, Entry, Etag, Expect, Key, StoreErrorKind};
 use crate::{keys, layout};
+
+/// How many blobs are asked for at once where many are needed.
+const AT_ONCE: usize = 16;
 
 /// A record and the version of it that was read.
 #[derive(Clone, Debug)]
@@ -114,6 +120,23 @@ impl Records {
         Ok(self.store.head(&layout::cancel(job)).await?.is_some())
     }
 
+    /// Notes that a job's id was handed out.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn keep(&self, job: &JobId) -> Result<(), CoreError> {
+        self.store.put(&layout::kept(job), Bytes::new(), Expect::Any).await?;
+        Ok(())
+    }
+
+    /// Whether a job's id was handed out.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn is_kept(&self, job: &JobId) -> Result<bool, CoreError> {
+        Ok(self.store.head(&layout::kept(job)).await?.is_some())
+    }
+
     /// At most `limit` of an owner's jobs, newest first, those after `after`; and whether there are more.
     ///
     /// # Errors
@@ -129,28 +152,33 @@ impl Records {
             None => None,
         };
         let page = self.store.list(&layout::index_prefix(owner), after.as_ref(), limit).await?;
-        let mut records = Vec::with_capacity(page.entries.len());
-        for job in page.entries.iter().filter_map(|entry| layout::job_of_index(&entry.key)) {
-            match self.load(&job).await {
-                Ok(found) => records.extend(found.map(|found| found.record).filter(|record| !self.is_over(record))),
-                Err(error @ CoreError::Unreadable { .. }) => tracing::error!(%job, %error, "record left out of a list"),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((records, page.more))
+        let jobs: Vec<JobId> = page.entries.iter().filter_map(|entry| layout::job_of_index(&entry.key)).collect();
+        let found = stream::iter(jobs).map(|job| self.listed(job)).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
+        Ok((found.into_iter().flatten().collect(), page.more))
     }
 
-    /// Every job that has a marker.
+    async fn listed(&self, job: JobId) -> Result<Option<JobRecord>, CoreError> {
+        match self.load(&job).await {
+            Ok(found) => Ok(found.map(|found| found.record).filter(|record| !self.is_over(record))),
+            Err(error @ CoreError::Unreadable { .. }) => {
+                tracing::error!(%job, %error, "record left out of a list");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every job that has a marker, and when that was written.
     ///
     /// # Errors
     /// `Store`.
-    pub async fn active(&self) -> Result<Vec<JobId>, CoreError> {
+    pub async fn active(&self) -> Result<Vec<(JobId, OffsetDateTime)>, CoreError> {
         let mut jobs = Vec::new();
         let mut after = None;
         loop {
             let page = self.store.list(layout::ACTIVE, after.as_ref(), 1000).await?;
-            let ids = page.entries.iter().filter_map(|entry| entry.key.after(layout::ACTIVE)?.parse().ok());
-            jobs.extend(ids);
+            let marked = |entry: &Entry| Some((entry.key.after(layout::ACTIVE)?.parse().ok()?, entry.meta.modified));
+            jobs.extend(page.entries.iter().filter_map(marked));
             after = page.entries.last().map(|entry| entry.key.clone());
             if !page.more {
                 return Ok(jobs);
@@ -163,14 +191,22 @@ impl Records {
     /// # Errors
     /// `Store`.
     pub async fn remove(&self, record: &JobRecord) -> Result<(), CoreError> {
-        let own = layout::record(&record.id);
-        self.remove_below(&layout::job_prefix(&record.id), |key| *key != own).await?;
+        self.remove_files(&record.id).await?;
         if let Some(digest) = &record.key {
             keys::unbind(&*self.store, &record.owner, digest, &record.id).await?;
         }
         self.store.delete(&layout::index(record)).await?;
         self.settle(&record.id).await?;
-        Ok(self.store.delete(&own).await?)
+        Ok(self.store.delete(&layout::record(&record.id)).await?)
+    }
+
+    /// Removes the files of a job that has no record.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn remove_files(&self, job: &JobId) -> Result<(), CoreError> {
+        let own = layout::record(job);
+        self.remove_below(&layout::job_prefix(job), |key| *key != own).await
     }
 
     /// Removes what earlier attempts than the winning one wrote.
@@ -183,18 +219,14 @@ impl Records {
         self.remove_below(&layout::job_prefix(&record.id), |key| *key != own && key.after(&won).is_none()).await
     }
 
-    async fn remove_below(
-        &self,
-        prefix: &str,
-        unwanted: impl Fn(&crate::ports::Key) -> bool + Send,
-    ) -> Result<(), CoreError> {
+    async fn remove_below(&self, prefix: &str, unwanted: impl Fn(&Key) -> bool + Send) -> Result<(), CoreError> {
         let mut after = None;
         loop {
             let page = self.store.list(prefix, after.as_ref(), 1000).await?;
-            for entry in page.entries.iter().filter(|entry| unwanted(&entry.key)) {
-                self.store.delete(&entry.key).await?;
-            }
             after = page.entries.last().map(|entry| entry.key.clone());
+            let unwanted: Vec<Key> = page.entries.into_iter().map(|entry| entry.key).filter(&unwanted).collect();
+            let deletes = unwanted.iter().map(|key| self.store.delete(key));
+            stream::iter(deletes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
             if !page.more {
                 return Ok(());
             }

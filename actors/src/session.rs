@@ -105,11 +105,10 @@ impl Handler<LeaveJob> for Session {
                 core.ports.clock.sleep(core.config.orphan_grace).await;
             }
             // Who only looks on does not keep a job from being cancelled, but from being forgotten.
-            let watched = !on_purpose && core.board.watchers(&job) > 0;
-            if watched || core.board.is_kept(&job) {
+            if !on_purpose && core.board.watchers(&job) > 0 {
                 return;
             }
-            if let Err(error) = core.cancel(&owner, &job).await {
+            if let Err(error) = core.abandon(&owner, &job).await {
                 tracing::warn!(%job, %error, "orphan not cancelled");
             }
         };

@@ -1,17 +1,18 @@
 //! How a call becomes a job: checked, found again if it is known, written, queued, and only then acknowledged (I1).
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use actix::Actor as _;
 use serde_json::Value;
 
 use crate::core::Core;
 use crate::error::CoreError;
+use crate::job::Job;
 use crate::keys::{self, Binding};
-use crate::lifecycle;
+use crate::lifecycle::{self, Step};
 use crate::model::{JobId, JobInput, JobRecord, JobState, Owner};
 use crate::ports::{Expect, Message, QueueError, QueueErrorKind};
-use crate::records::is_conflict;
+use crate::records::{Versioned, is_conflict};
 
 /// A call that wants to be a job.
 #[derive(Clone, Debug)]
@@ -35,6 +36,22 @@ pub struct Submitted {
     pub reused: bool,
 }
 
+/// Under what a call is known again.
+struct Identity {
+    /// The caller's own key's digest, or the call's.
+    key: String,
+    /// What tells another call under the same key.
+    digest: String,
+}
+
+/// What stands under a call's key.
+enum Known {
+    /// A job that the call became before.
+    Job(Submitted),
+    /// Nothing that stands for the call; this is what a binding would replace.
+    Free(Expect),
+}
+
 impl Core {
     /// Accepts `call` for `owner`. When it returns, the job is durable.
     ///
@@ -45,35 +62,74 @@ impl Core {
         if self.is_draining() {
             return Err(CoreError::Draining);
         }
-        // A key of the caller's own stands for the call as it is written: its files may have changed or gone since.
-        let written = keys::call_digest(&call.tool, &call.params, &[]);
-        if let Some(key) = &call.idempotency_key {
-            let (known, _) = keys::look_up(&*self.ports.store, owner, &keys::chosen_digest(key)).await?;
-            if let Some(found) = self.reuse(owner, &call, known, &written).await? {
-                return Ok(found);
+        let submitted = match &call.idempotency_key {
+            Some(key) => self.submit_keyed(owner, &call, key).await?,
+            None => self.submit_unkeyed(owner, &call).await?,
+        };
+        self.counters.submitted(submitted.reused);
+        Ok(submitted)
+    }
+
+    /// A key of the caller's own stands for the call as it is written: its files may have changed or gone since.
+    async fn submit_keyed(&self, owner: &Owner, call: &Call, key: &str) -> Result<Submitted, CoreError> {
+        let digest = keys::call_digest(&call.tool, &call.params, &[]);
+        let identity = Identity { key: keys::chosen_digest(key), digest };
+        match self.known(owner, call, &identity).await? {
+            Known::Job(found) => Ok(found),
+            Known::Free(expect) => {
+                let inputs = self.inputs(owner, call).await?;
+                self.begin(owner, call, inputs, identity, expect).await
             }
         }
-        let inputs = self.inputs(owner, &call).await?;
-        let (slot, digest) = if let Some(key) = &call.idempotency_key {
-            (keys::chosen_digest(key), written)
-        } else {
-            let digest = keys::call_digest(&call.tool, &call.params, &inputs);
-            (digest.clone(), digest)
-        };
-        let (known, expect) = keys::look_up(&*self.ports.store, owner, &slot).await?;
-        if let Some(found) = self.reuse(owner, &call, known, &digest).await? {
-            return Ok(found);
+    }
+
+    async fn submit_unkeyed(&self, owner: &Owner, call: &Call) -> Result<Submitted, CoreError> {
+        let inputs = self.inputs(owner, call).await?;
+        let digest = keys::call_digest(&call.tool, &call.params, &inputs);
+        let identity = Identity { key: digest.clone(), digest };
+        match self.known(owner, call, &identity).await? {
+            Known::Job(found) => Ok(found),
+            Known::Free(expect) => self.begin(owner, call, inputs, identity, expect).await,
         }
-        self.check_room().await?;
-        let record = self.new_record(owner, &call, inputs, &slot);
-        let reused = match self.records.create(&record).await {
-            Ok(_) => self.accept(&record, &call, &digest, expect).await?,
+    }
+
+    /// Makes a new job: here and now where there is room and nobody waits for it, else by way of the queue.
+    async fn begin(
+        &self,
+        owner: &Owner,
+        call: &Call,
+        inputs: Vec<JobInput>,
+        identity: Identity,
+        expect: Expect,
+    ) -> Result<Submitted, CoreError> {
+        let slot = self.free_slot();
+        let mut record = self.new_record(owner, call, inputs, &identity.key);
+        if slot.is_some() {
+            let (claim, now) = (Step::Claim(self.new_lease()), record.submitted_at);
+            lifecycle::apply(&mut record, claim, now).expect("a new job can be claimed");
+        } else {
+            self.check_room().await?;
+        }
+        let etag = match self.records.create(&record).await {
+            Ok(etag) => etag,
             Err(error) => {
                 self.undo(&record).await;
                 return Err(error);
             }
         };
-        Ok(reused.unwrap_or_else(|| Submitted { record: Arc::new(record), reused: false }))
+        if slot.is_some() || self.config.exclusive {
+            self.board.post(&record);
+        }
+        if let Some(other) = self.bind(&record, call, &identity, expect).await? {
+            return Ok(other);
+        }
+        match slot {
+            Some(slot) => {
+                Job::new(self.clone(), Versioned { record: record.clone(), etag }, None, slot).start();
+            }
+            None => self.enqueue(&record).await,
+        }
+        Ok(Submitted { record: Arc::new(record), reused: false })
     }
 
     /// Takes back a job that nobody can have heard of. What cannot be taken back now runs unseen and goes with its time.
@@ -82,22 +138,21 @@ impl Core {
         let _ = self.records.remove(record).await;
     }
 
-    /// Binds a written job to its key and queues it; or finds that somebody made the same call meanwhile, whose job stands.
+    /// Binds a written job to its key; or finds that somebody made the same call meanwhile, whose job stands.
     ///
     /// From the moment the key may be bound another call may have been told of the job, so from there on it stays.
-    async fn accept(
+    async fn bind(
         &self,
         record: &JobRecord,
         call: &Call,
-        digest: &str,
+        identity: &Identity,
         mut expect: Expect,
     ) -> Result<Option<Submitted>, CoreError> {
-        self.board.post(record);
-        let (owner, slot) = (&record.owner, record.key.as_deref().unwrap_or(digest));
-        let binding = Binding { job: record.id.clone(), call: digest.to_owned() };
+        let binding = Binding { job: record.id.clone(), call: identity.digest.clone() };
         loop {
-            match keys::bind(&*self.ports.store, owner, slot, &binding, expect).await.map_err(CoreError::from) {
-                Ok(_) => break,
+            let bound = keys::bind(&*self.ports.store, &record.owner, &identity.key, &binding, expect).await;
+            match bound.map_err(CoreError::from) {
+                Ok(_) => return Ok(None),
                 Err(error) if is_conflict(&error) => {}
                 Err(error) => {
                     // Off the board, the sweeper finds it if it was bound after all.
@@ -105,15 +160,16 @@ impl Core {
                     return Err(error);
                 }
             }
-            let (known, seen) = keys::look_up(&*self.ports.store, owner, slot).await?;
-            if let Some(found) = self.reuse(owner, call, known, digest).await? {
-                self.undo(record).await;
-                return Ok(Some(found));
+            match self.known(&record.owner, call, identity).await? {
+                // Our own binding, whose answer was lost.
+                Known::Job(found) if found.record.id == record.id => return Ok(None),
+                Known::Job(found) => {
+                    self.undo(record).await;
+                    return Ok(Some(found));
+                }
+                Known::Free(seen) => expect = seen,
             }
-            expect = seen;
         }
-        self.enqueue(record).await;
-        Ok(None)
     }
 
     /// The files of a call. A tool may parse its parameters for them, so that runs off the actor's thread.
@@ -126,29 +182,20 @@ impl Core {
     }
 
     /// The job that a call became before, if it still stands for the call.
-    async fn reuse(
-        &self,
-        owner: &Owner,
-        call: &Call,
-        known: Option<Binding>,
-        digest: &str,
-    ) -> Result<Option<Submitted>, CoreError> {
-        let Some(binding) = known else { return Ok(None) };
-        let found = match self.find(owner, &binding.job).await {
+    async fn known(&self, owner: &Owner, call: &Call, identity: &Identity) -> Result<Known, CoreError> {
+        let (binding, expect) = keys::look_up(&*self.ports.store, owner, &identity.key).await?;
+        let Some(binding) = binding else { return Ok(Known::Free(expect)) };
+        let record = match self.find(owner, &binding.job).await {
             Ok(found) => found,
-            Err(CoreError::NoSuchJob(_) | CoreError::Unreadable { .. }) => return Ok(None),
+            Err(CoreError::NoSuchJob(_) | CoreError::Unreadable { .. }) => return Ok(Known::Free(expect)),
             Err(error) => return Err(error),
         };
-        if let Some(key) = &call.idempotency_key {
-            let same = binding.call == digest;
-            return if same {
-                Ok(Some(Submitted { record: found, reused: true }))
-            } else {
-                Err(CoreError::KeyConflict(key.clone()))
-            };
-        }
-        let stands = !call.fresh && !matches!(found.state, JobState::Failed | JobState::Cancelled);
-        Ok(stands.then_some(Submitted { record: found, reused: true }))
+        let stands = match &call.idempotency_key {
+            Some(key) if binding.call != identity.digest => return Err(CoreError::KeyConflict(key.clone())),
+            Some(_) => true,
+            None => !call.fresh && !matches!(record.state, JobState::Failed | JobState::Cancelled),
+        };
+        Ok(if stands { Known::Job(Submitted { record, reused: true }) } else { Known::Free(expect) })
     }
 
     async fn check_room(&self) -> Result<(), CoreError> {
@@ -180,11 +227,10 @@ impl Core {
         }
     }
 
-    /// Puts a durable job before the dispatchers. It is accepted either way: what the queue does not take now, the sweeper
-    /// brings later.
+    /// Puts a durable job before the dispatchers. It is accepted either way: also by a queue that is full by now, and what the
+    /// queue does not take the sweeper brings later.
     async fn enqueue(&self, record: &JobRecord) {
-        let message = Message { job: record.id.clone(), owner: record.owner.clone() };
-        if let Err(error) = self.ports.queue.send(&message, Duration::ZERO).await {
+        if let Err(error) = self.ports.queue.send_again(&Message::of(record)).await {
             tracing::warn!(job = %record.id, %error, "accepted job is left to the sweeper");
             self.board.drop_job(&record.id);
         }

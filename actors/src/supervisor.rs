@@ -1,9 +1,13 @@
 //! The root of the actors: takes up what an earlier process left, starts the rest, watches, sweeps, drains.
 //!
+//! `recover` runs at the start, `orphans` and `expire` now and then, `turn` says on which replica.
+//!
 //! Started by the server's `app`, which sends [`Recover`] before it listens and [`Drain`] before it ends.
 
+mod expire;
+mod orphans;
 mod recover;
-mod sweep;
+mod turn;
 
 use std::time::Duration;
 
@@ -16,10 +20,12 @@ use crate::job::HandBack;
 use crate::model::Owner;
 use crate::session::Session;
 
+use self::orphans::Orphans;
+
 /// How often the dispatcher is looked after.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
-/// How often the store is swept.
-const SWEEP_EVERY: Duration = Duration::from_mins(5);
+/// How often the store is searched for what is over its time: every so often in that time, but not all the time.
+const EXPIRE_EVERY: std::ops::RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(1);
 /// How long jobs may take to write that they are given back.
 const HAND_BACK: Duration = Duration::from_secs(2);
 
@@ -49,13 +55,32 @@ impl Supervisor {
         ctx.spawn(due.into_actor(self).map(|(), supervisor, ctx| supervisor.watch(ctx)));
     }
 
-    fn sweep(&mut self, ctx: &mut Context<Self>) {
+    /// Searches for orphans, twice in the time of a lease: a job whose message was lost waits less than two.
+    fn search(&mut self, mut orphans: Orphans, ctx: &mut Context<Self>) {
+        let every = self.core.config.lease / 2;
         let core = self.core.clone();
-        let due = async move {
-            core.ports.clock.sleep(SWEEP_EVERY).await;
-            sweep::sweep(&core).await;
+        let searched = async move {
+            core.ports.clock.sleep(every).await;
+            match turn::is_ours(&core, every * 3).await {
+                Ok(true) => orphans.search(&core).await,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "no search for orphaned jobs"),
+            }
+            orphans
         };
-        ctx.spawn(due.into_actor(self).map(|(), supervisor, ctx| supervisor.sweep(ctx)));
+        ctx.spawn(searched.into_actor(self).map(|orphans, supervisor, ctx| supervisor.search(orphans, ctx)));
+    }
+
+    fn expire(&mut self, ctx: &mut Context<Self>) {
+        let core = self.core.clone();
+        let every = (core.config.result_ttl / 8).clamp(*EXPIRE_EVERY.start(), *EXPIRE_EVERY.end());
+        let due = async move {
+            core.ports.clock.sleep(every).await;
+            if turn::is_ours(&core, core.config.lease).await.unwrap_or(false) {
+                expire::expire(&core).await;
+            }
+        };
+        ctx.spawn(due.into_actor(self).map(|(), supervisor, ctx| supervisor.expire(ctx)));
     }
 }
 
@@ -73,11 +98,17 @@ impl Handler<Recover> for Supervisor {
 
     fn handle(&mut self, _: Recover, _: &mut Context<Self>) -> Self::Result {
         let core = self.core.clone();
-        let recovered = async move { recover::recover(&core).await };
+        let recovered = async move {
+            // On a store that others use, too, what a dead replica left comes by its messages, or as orphans.
+            if core.config.exclusive { recover::recover(&core).await } else { Ok(0) }
+        };
         Box::pin(recovered.into_actor(self).map(|recovered, supervisor, ctx| {
             let count = recovered?;
-            supervisor.watch(ctx);
-            supervisor.sweep(ctx);
+            if supervisor.core.config.runs_jobs {
+                supervisor.watch(ctx);
+            }
+            supervisor.search(Orphans::default(), ctx);
+            supervisor.expire(ctx);
             Ok(count)
         }))
     }
@@ -96,7 +127,7 @@ impl Handler<OpenSession> for Supervisor {
     }
 }
 
-/// Remove what is over its time to live, now.
+/// Remove what is over its time to live and take up what was orphaned, now.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Sweep;
@@ -106,7 +137,10 @@ impl Handler<Sweep> for Supervisor {
 
     fn handle(&mut self, _: Sweep, _: &mut Context<Self>) -> Self::Result {
         let core = self.core.clone();
-        Box::pin(async move { sweep::sweep(&core).await })
+        Box::pin(async move {
+            expire::expire(&core).await;
+            Orphans::default().search(&core).await;
+        })
     }
 }
 

@@ -49,14 +49,15 @@ pub(super) async fn run(
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
     }
     if submitted.reused {
-        app.core.board.keep(&job); // somebody else may rely on it
+        app.core.keep(&submitted.record).await; // somebody else may rely on it
     }
     let budget = extras.budget(app.config.wait);
     let ended = match follow(app, session, &job, budget, &context).await? {
         Followed::Ended(record) => record,
         Followed::Goes => {
-            app.core.board.keep(&job);
-            app.core.find(&principal.owner, &job).await?
+            let record = app.core.find(&principal.owner, &job).await?;
+            app.core.keep(&record).await;
+            record
         }
         Followed::Left => {
             // A later protocol's closed stream may be followed by the same call, for which the job waits a while; with a key of
@@ -80,8 +81,8 @@ pub(super) async fn run(
 pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -> Result<Arc<JobRecord>, AppError> {
     let app = caller.app;
     let session = caller.handler.session(caller.principal).await?;
-    app.core.find(&caller.principal.owner, job).await?;
-    app.core.board.keep(job); // the caller can name it: its going away says nothing
+    let found = app.core.find(&caller.principal.owner, job).await?;
+    app.core.keep(&found).await; // the caller can name it: its going away says nothing
     match follow(app, &session, job, budget, caller.context).await? {
         Followed::Ended(record) => Ok(record),
         Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),

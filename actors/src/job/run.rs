@@ -15,7 +15,7 @@ use crate::model::{Artifact, Cause, JobError, JobInput, JobRecord};
 use crate::ports::{Expect, Key, StoreError, StoreErrorKind};
 use crate::retry;
 
-/// How many files are brought to the store at once: each waits for the disk, not for a processor.
+/// How many files are brought from or to the store at once: each waits for the disk, not for a processor.
 const AT_ONCE: usize = 8;
 
 /// What a tool needs on local disk. The folder goes when the last holder of it does.
@@ -33,22 +33,30 @@ pub(super) enum Unprepared {
 
 /// Makes the job's folders and brings its inputs there.
 pub(super) async fn prepare(core: Core, record: JobRecord) -> Result<Ready, Unprepared> {
-    // Asked only after the board knows who runs the job: whoever cancels writes first and looks there second.
-    let asked = retry::until(&*core.ports.clock, patience(&core), || core.records.cancel_requested(&record.id)).await;
-    if asked.map_err(|error| Unprepared::Failed(store_failed(&error)))? {
-        return Err(Unprepared::Cancelled);
+    // Asked only after the board knows who runs the job: whoever cancels writes first and looks there second. On a store that
+    // others use, too, it is asked again and again anyway.
+    if core.config.exclusive {
+        let asked =
+            retry::until(&*core.ports.clock, patience(&core), || core.records.cancel_requested(&record.id)).await;
+        if asked.map_err(|error| Unprepared::Failed(store_failed(&error)))? {
+            return Err(Unprepared::Cancelled);
+        }
     }
     let scratch = core.config.scratch.clone();
     let made = tokio::task::spawn_blocking(move || make_folders(&scratch)).await;
     let (folder, folders) = made
         .map_err(|_| failed(ToolError::internal("the job's folder could not be made")))?
         .map_err(|error| failed(ToolError::io("making the job's folder", &error)))?;
-    let mut inputs = Vec::with_capacity(record.inputs.len());
-    for (number, input) in record.inputs.iter().enumerate() {
-        let local = folder.path().join("inputs").join(number.to_string());
-        fetch(&core, input, &local).await.map_err(Unprepared::Failed)?;
-        inputs.push(Input { name: input.name.clone(), path: input.path.clone(), local, bytes: input.bytes });
-    }
+    let place = folder.path().join("inputs");
+    let fetches = record.inputs.iter().enumerate().map(|(number, input)| {
+        let local = place.join(number.to_string());
+        let core = &core;
+        async move {
+            fetch(core, input, &local).await?;
+            Ok(Input { name: input.name.clone(), path: input.path.clone(), local, bytes: input.bytes })
+        }
+    });
+    let inputs = stream::iter(fetches).buffered(AT_ONCE).try_collect().await.map_err(Unprepared::Failed)?;
     Ok(Ready { folder: Arc::new(folder), inputs, folders })
 }
 

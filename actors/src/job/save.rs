@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use futures_util::future;
 
 use super::{Job, Stop};
 use crate::core::Core;
 use crate::error::CoreError;
-use crate::lifecycle::Step;
-use crate::model::{JobOutcome, JobRecord, JobState, Lease};
-use crate::ports::{Etag, Receipt};
+use crate::model::{JobOutcome, JobRecord, JobState};
+use crate::ports::{Etag, Message, Receipt};
 use crate::records::is_conflict;
 use crate::retry;
 
@@ -57,34 +57,6 @@ impl Job {
         }));
     }
 
-    /// Renews the lease at a third of its time, again and again.
-    pub(super) fn keep_lease(&mut self, ctx: &mut Context<Self>) {
-        let clock = Arc::clone(&self.core.ports.clock);
-        let third = self.core.config.lease / 3;
-        let due = async move { clock.sleep(third).await };
-        ctx.spawn(due.into_actor(self).map(|(), job, ctx| {
-            if job.record.state != JobState::Running {
-                return;
-            }
-            let until = job.core.ports.clock.now() + job.core.config.lease;
-            job.step(Step::Renew(Lease { holder: job.core.config.replica.clone(), until }), ctx);
-            job.extend_message(ctx);
-            job.keep_lease(ctx);
-        }));
-    }
-
-    /// Keeps the queue's message out of sight for as long as the lease.
-    fn extend_message(&mut self, ctx: &mut Context<Self>) {
-        let (queue, receipt) = (Arc::clone(&self.core.ports.queue), self.receipt.clone());
-        let lease = self.core.config.lease;
-        let extended = async move { queue.extend(&receipt, lease).await };
-        ctx.spawn(extended.into_actor(self).map(|extended, job, _| match extended {
-            Ok(receipt) => job.receipt = receipt,
-            // The record is the truth: a message that shows itself too early finds the job leased.
-            Err(error) => tracing::warn!(job = %job.record.id, %error, "queue message not extended"),
-        }));
-    }
-
     fn saved(&mut self, state: JobState, result: Result<Etag, CoreError>, ctx: &mut Context<Self>) {
         self.saving.busy = false;
         match result {
@@ -118,6 +90,7 @@ impl Job {
     /// The end is durable: tell whoever watches, and only then tidy up.
     fn ended(&mut self, ctx: &mut Context<Self>) {
         self.log_end();
+        self.core.counters.ended(self.record.state);
         self.core.board.post(&self.record);
         let tidied = tidy(self.core.clone(), self.record.clone(), self.receipt.clone());
         ctx.spawn(tidied.into_actor(self).map(|(), job, ctx| job.leave(ctx)));
@@ -143,20 +116,30 @@ async fn same_as_stored(core: &Core, record: &JobRecord) -> Option<Etag> {
     (stored.record == *record).then_some(stored.etag)
 }
 
-async fn tidy(core: Core, record: JobRecord, receipt: Receipt) {
-    if let Err(error) = tidy_all(&core, &record, &receipt).await {
+async fn tidy(core: Core, record: JobRecord, receipt: Option<Receipt>) {
+    if let Err(error) = tidy_all(&core, &record, receipt.as_ref()).await {
         // The sweeper does what is left.
         tracing::warn!(job = %record.id, %error, "job not tidied up");
     }
 }
 
-async fn tidy_all(core: &Core, record: &JobRecord, receipt: &Receipt) -> Result<(), CoreError> {
+async fn tidy_all(core: &Core, record: &JobRecord, receipt: Option<&Receipt>) -> Result<(), CoreError> {
+    let queue = &core.ports.queue;
     if !record.state.is_terminal() {
         core.board.drop_job(&record.id);
-        return Ok(core.ports.queue.release(receipt).await?);
+        match receipt {
+            Some(receipt) => queue.release(receipt).await?,
+            None => queue.send_again(&Message::of(record)).await?,
+        }
+        return Ok(());
     }
-    core.ports.queue.delete(receipt).await?;
-    core.records.settle(&record.id).await?;
+    let delete = async {
+        match receipt {
+            Some(receipt) => Ok(queue.delete(receipt).await?),
+            None => Ok(()),
+        }
+    };
+    future::try_join(delete, core.records.settle(&record.id)).await?;
     if record.attempt > 1 {
         core.records.remove_losers(record).await?;
     }

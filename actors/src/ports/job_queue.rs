@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
-use crate::model::{JobId, Owner};
+use crate::model::{JobId, JobRecord, Owner};
 
 /// "There is work": says which job, and whose, so that turns can be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,14 @@ pub struct Message {
     pub job: JobId,
     /// Whose it is.
     pub owner: Owner,
+}
+
+impl Message {
+    /// The message of `record`'s job.
+    #[must_use]
+    pub fn of(record: &JobRecord) -> Self {
+        Self { job: record.id.clone(), owner: record.owner.clone() }
+    }
 }
 
 /// The right to dispose of one delivered message.
@@ -80,6 +89,13 @@ pub trait JobQueue: Send + Sync {
     /// `Unavailable`.
     async fn send_again(&self, message: &Message) -> Result<(), QueueError>;
 
+    /// Adds the message of a job that its sender runs at once, as if it had been received already: invisible for `visibility`,
+    /// and the receipt's to dispose of. It does not count as waiting, and comes in also when the queue is full.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn send_held(&self, message: &Message, visibility: Duration) -> Result<Receipt, QueueError>;
+
     /// Takes at most `most` messages for `visibility`. Waits for the first up to `wait`.
     ///
     /// # Errors
@@ -112,6 +128,12 @@ pub trait JobQueue: Send + Sync {
     /// # Errors
     /// `Unavailable`.
     async fn depth(&self) -> Result<QueueDepth, QueueError>;
+
+    /// When the message that waits longest was sent, as far as the queue can tell; `None` when none waits.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn oldest(&self) -> Result<Option<OffsetDateTime>, QueueError>;
 
     /// How many messages may wait at most.
     fn capacity(&self) -> usize;

@@ -35,7 +35,7 @@ async fn an_orphan_is_stopped_after_its_grace_unless_it_was_kept() {
     let session = process.session(&owner).await;
     let orphan = process.submit(&owner, call("one")).await.expect("accepted").record.id.clone();
     let kept = process.submit(&owner, call("two")).await.expect("accepted").record.id.clone();
-    process.core.board.keep(&kept);
+    process.core.keep(&process.core.find(&owner, &kept).await.expect("exists")).await;
     process.drive(running(&process, &owner, &kept)).await;
     for job in [&orphan, &kept] {
         session.send(LeaveJob { job: job.clone(), on_purpose: false }).await.expect("session lives");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor as _, Addr};
-use actors::model::{JobId, JobRecord, Owner};
+use actors::model::{JobId, JobRecord, JobState, Owner};
 use actors::ports::memory::{FaultyStore, ManualClock, MemoryQueue, MemoryStore};
 use actors::ports::{BlobStore, Clock, Expect, Ports};
 use actors::{
@@ -17,14 +17,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tempfile::TempDir;
 use time::OffsetDateTime;
-use tools::{Catalogue, Context, InputSpec, Limits, Progress, Report, Tool, ToolError, WorkspacePath};
+use tools::{Catalogue, Context, InputSpec, Progress, Report, Tool, ToolError, WorkspacePath};
 
-/// What outlives a process: the store, the clock, and how often the tool ran.
+/// What outlives a process: the store, the clock, how often the tool ran, and the queue if processes share it.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) gate: Gate,
     pub(crate) runs: Arc<AtomicUsize>,
+    /// One queue for all processes at once; without it each has its own, and the store to itself.
+    pub(crate) queue: Option<Arc<MemoryQueue>>,
     scratch: TempDir,
 }
 
@@ -41,9 +43,16 @@ impl World {
         let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH));
         let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let scratch = tempfile::tempdir().expect("temporary folder");
-        let world = Self { clock, store, gate: Gate::default(), runs: Arc::default(), scratch };
+        let world = Self { clock, store, gate: Gate::default(), runs: Arc::default(), queue: None, scratch };
         world.put(&Owner::local(), "in.txt", "three little words").await;
         world
+    }
+
+    /// A world in which several processes use the store and one queue at the same time.
+    pub(crate) async fn shared() -> Self {
+        let world = Self::new().await;
+        let queue = MemoryQueue::new(Arc::clone(&world.clock) as Arc<dyn Clock>, 100);
+        Self { queue: Some(Arc::new(queue)), ..world }
     }
 
     pub(crate) async fn put(&self, owner: &Owner, path: &str, content: &'static str) {
@@ -54,20 +63,27 @@ impl World {
 
     /// A process with `slots` slots that may hold `capacity` waiting jobs; not yet running any.
     pub(crate) fn process(&self, slots: usize, capacity: usize) -> Process {
+        self.process_that(slots, capacity, true)
+    }
+
+    /// A process that takes calls and runs none.
+    pub(crate) async fn front(&self) -> Process {
+        let process = self.process_that(1, 100, false);
+        process.recover().await.expect("recovered");
+        process
+    }
+
+    fn process_that(&self, slots: usize, capacity: usize, runs_jobs: bool) -> Process {
         let faulty = Arc::new(FaultyStore::new(Arc::clone(&self.store) as Arc<dyn BlobStore>));
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let queue = Arc::new(MemoryQueue::new(Arc::clone(&clock), capacity));
-        let ports = Ports { store: Arc::clone(&faulty) as Arc<dyn BlobStore>, queue, clock };
+        let own = || Arc::new(MemoryQueue::new(Arc::clone(&clock), capacity));
+        let queue = self.queue.as_ref().map_or_else(own, Arc::clone);
+        let ports = Ports { store: Arc::clone(&faulty) as Arc<dyn BlobStore>, queue, clock: Arc::clone(&clock) };
         let config = CoreConfig {
-            replica: JobId::random().to_string(),
-            lease: Duration::from_mins(1),
-            result_ttl: Duration::from_hours(24),
-            orphan_grace: Duration::from_secs(30),
             deadline: Duration::from_hours(24 * 365),
-            heartbeat: Duration::from_secs(10),
-            scratch: self.scratch.path().to_owned(),
-            limits: Limits::default(),
-            exclusive: true,
+            exclusive: self.queue.is_none(),
+            runs_jobs,
+            ..CoreConfig::new(self.scratch.path().to_owned())
         };
         let copy = Copy { gate: self.gate.clone(), runs: Arc::clone(&self.runs) };
         let compute = Compute::new(slots, 1).expect("threads");
@@ -76,10 +92,11 @@ impl World {
         Process { core, faulty, supervisor, clock: Arc::clone(&self.clock) }
     }
 
-    /// A process that runs jobs.
+    /// A process that runs jobs, and waits for some by now.
     pub(crate) async fn running(&self, slots: usize) -> Process {
         let process = self.process(slots, 100);
         process.recover().await.expect("recovered");
+        process.drive(let_others_run()).await;
         process
     }
 }
@@ -111,6 +128,26 @@ impl Process {
         self.drive(ended).await
     }
 
+    /// Waits until a job runs its `attempt`-th attempt.
+    pub(crate) async fn until_running(&self, owner: &Owner, job: &JobId, attempt: u32) {
+        let runs = async {
+            loop {
+                let found = self.core.records.load(job).await.expect("store").expect("the job exists");
+                if found.record.state == JobState::Running && found.record.attempt == attempt {
+                    assert_eq!(found.record.owner, *owner);
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        self.drive(runs).await;
+    }
+
+    /// Lets the world's time pass.
+    pub(crate) async fn pass(&self, time: Duration) {
+        self.drive(self.clock.sleep(time)).await;
+    }
+
     /// Polls `future` to its end, moving the clock on whenever it waits.
     pub(crate) async fn drive<T>(&self, future: impl Future<Output = T>) -> T {
         tokio::pin!(future);
@@ -121,6 +158,13 @@ impl Process {
                 () = tokio::task::yield_now() => self.clock.advance(Duration::from_millis(5)),
             }
         }
+    }
+}
+
+/// Lets whatever else is ready go on until it waits for something.
+pub(crate) async fn let_others_run() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -3,7 +3,9 @@
 mod harness;
 
 mod cancel;
+mod expiry;
 mod isolation;
+mod replicas;
 mod reuse;
 mod steps;
 mod turns;

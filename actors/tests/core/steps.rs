@@ -31,13 +31,40 @@ async fn check_store(world: &World) {
     assert!(active.entries.is_empty(), "left active: {:?}", active.entries);
 }
 
+/// How a call becomes a running job: at once where it came in, or by way of the queue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Here,
+    Queue,
+}
+
+impl Way {
+    /// A process that takes the next call this way, with its first write to come.
+    async fn process(self, world: &World) -> Process {
+        match self {
+            Self::Here => world.running(1).await,
+            Self::Queue => world.process(1, 100),
+        }
+    }
+
+    async fn submit(self, process: &Process) -> Option<JobId> {
+        let submitted = process.submit(&Owner::local(), call("ok")).await;
+        if self == Self::Queue {
+            process.recover().await.ok(); // a process may die in it
+        }
+        let record = submitted.ok()?.record;
+        assert_eq!(record.state == JobState::Running, self == Self::Here, "{self:?}");
+        Some(record.id.clone())
+    }
+}
+
 /// The process dies at its `at`-th write; another takes its place.
-async fn die_at(at: usize, fault: Fault) -> bool {
+async fn die_at(at: usize, fault: Fault, way: Way) -> bool {
     let world = World::new().await;
     let owner = Owner::local();
-    let first = world.running(1).await;
+    let first = way.process(&world).await;
     first.faulty.die(at, fault);
-    let acknowledged = first.submit(&owner, call("ok")).await.ok().map(|submitted| submitted.record.id.clone());
+    let acknowledged = way.submit(&first).await;
     let survived = match &acknowledged {
         Some(job) => lives_to_the_end(&first, &world, &owner, job).await,
         None => false,
@@ -75,24 +102,30 @@ async fn until_idle(process: &Process) {
 
 #[actix::test]
 async fn a_process_may_die_at_any_write() {
-    for fault in [Fault::Before, Fault::After] {
+    for (fault, way, least) in [
+        (Fault::Before, Way::Here, 7),
+        (Fault::After, Way::Here, 7),
+        (Fault::Before, Way::Queue, 8),
+        (Fault::After, Way::Queue, 8),
+    ] {
         let mut at = 1;
-        while !die_at(at, fault).await {
+        while !die_at(at, fault, way).await {
             at += 1;
             assert!(at < MOST_WRITES, "no run ever survived");
         }
-        assert!(at > 6, "a job takes at least record, marker, index, key, claim, artifact and end; got to {at}");
+        // Record, marker, index, key, artifact, end and the marker's removal; by way of the queue also the claim.
+        assert!(at > least, "a job takes at least {least} writes this way; got to {at}");
     }
 }
 
 /// One write fails once; the same process brings the job to its end, or refused it.
-async fn fail_once_at(at: usize, fault: Fault) -> bool {
+async fn fail_once_at(at: usize, fault: Fault, way: Way) -> bool {
     let world = World::new().await;
     let owner = Owner::local();
-    let process = world.running(1).await;
+    let process = way.process(&world).await;
     process.faulty.fail_once(at, fault);
-    if let Ok(submitted) = process.submit(&owner, call("ok")).await {
-        let record = process.end_of(&owner, &submitted.record.id).await;
+    if let Some(job) = way.submit(&process).await {
+        let record = process.end_of(&owner, &job).await;
         check_whole(&world, &record).await;
         assert_eq!(world.runs.load(Ordering::SeqCst), 1, "one passing fault is no reason to run twice");
     }
@@ -102,10 +135,12 @@ async fn fail_once_at(at: usize, fault: Fault) -> bool {
 #[actix::test]
 async fn any_single_write_may_fail() {
     for fault in [Fault::Before, Fault::After] {
-        let mut at = 1;
-        while !fail_once_at(at, fault).await {
-            at += 1;
-            assert!(at < MOST_WRITES, "the faults never ended");
+        for way in [Way::Here, Way::Queue] {
+            let mut at = 1;
+            while !fail_once_at(at, fault, way).await {
+                at += 1;
+                assert!(at < MOST_WRITES, "the faults never ended");
+            }
         }
     }
 }
@@ -118,7 +153,7 @@ async fn a_job_is_given_up_after_three_lost_attempts() {
     let mut process = world.running(1).await;
     let job = process.submit(&owner, call("ok")).await.expect("accepted").record.id.clone();
     for attempt in 1..=3 {
-        process.drive(until_running(&process, &owner, &job, attempt)).await;
+        process.until_running(&owner, &job, attempt).await;
         process.faulty.die(1, Fault::Before);
         process = world.running(1).await;
     }
@@ -127,16 +162,6 @@ async fn a_job_is_given_up_after_three_lost_attempts() {
         matches!(&record.outcome, Some(JobOutcome::Failed(error)) if error.cause == actors::model::Cause::WorkerLost)
     );
     world.gate.open();
-}
-
-async fn until_running(process: &Process, owner: &Owner, job: &JobId, attempt: u32) {
-    loop {
-        let record = process.core.find(owner, job).await.expect("the job exists");
-        if record.state == JobState::Running && record.attempt == attempt {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
 }
 
 #[actix::test]

@@ -59,14 +59,21 @@ impl JobQueue for MemoryQueue {
                 let message = format!("{} jobs wait already; try again later", self.capacity);
                 return Err(QueueError { kind: QueueErrorKind::Full, message });
             }
-            waiting.add(message.clone(), (!delay.is_zero()).then(|| later(now, delay)));
+            waiting.add(message.clone(), now, (!delay.is_zero()).then(|| later(now, delay)));
             Ok(())
         })
     }
 
     async fn send_again(&self, message: &Message) -> Result<(), QueueError> {
-        self.change(|waiting, _| waiting.add(message.clone(), None));
+        self.change(|waiting, now| waiting.add(message.clone(), now, None));
         Ok(())
+    }
+
+    async fn send_held(&self, message: &Message, visibility: Duration) -> Result<Receipt, QueueError> {
+        Ok(self.change(|waiting, now| {
+            let id = waiting.add(message.clone(), now, None);
+            waiting.hold(id, later(now, visibility))
+        }))
     }
 
     async fn receive(&self, most: usize, visibility: Duration, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
@@ -119,6 +126,10 @@ impl JobQueue for MemoryQueue {
 
     async fn depth(&self) -> Result<QueueDepth, QueueError> {
         Ok(QueueDepth { waiting: self.look(|waiting, _| waiting.len()) })
+    }
+
+    async fn oldest(&self) -> Result<Option<OffsetDateTime>, QueueError> {
+        Ok(self.look(|waiting, _| waiting.oldest()))
     }
 
     fn capacity(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, HOLD};
+use super::{Bench, HOLD, message};
 use crate::ports::Receipt;
 
 pub(super) async fn check<A: AsyncFn(Duration)>(bench: &Bench<'_, A>) {
@@ -11,6 +11,8 @@ pub(super) async fn check<A: AsyncFn(Duration)>(bench: &Bench<'_, A>) {
     what_is_released_comes_at_once(bench).await;
     what_is_extended_stays_held(bench).await;
     what_is_delayed_comes_later(bench).await;
+    what_is_sent_held_is_its_senders(bench).await;
+    the_oldest_is_what_waits_longest(bench).await;
     unknown_receipts_do_nothing(bench).await;
 }
 
@@ -91,6 +93,37 @@ async fn what_is_delayed_comes_later<A: AsyncFn(Duration)>(bench: &Bench<'_, A>)
     assert_eq!(bench.drain().await, [prompt], "only what is not delayed");
     bench.advance(HOLD).await;
     assert_eq!(bench.drain().await, [late], "after its delay");
+}
+
+async fn what_is_sent_held_is_its_senders<A: AsyncFn(Duration)>(bench: &Bench<'_, A>) {
+    let mine = message("ada");
+    let receipt = bench.send_held(&mine).await;
+    bench.nothing_to_be_had("its sender holds it").await;
+    bench.delete(&receipt).await;
+    bench.advance(HOLD).await;
+    bench.nothing_to_be_had("its sender deleted it").await;
+
+    let receipt = bench.send_held(&mine).await;
+    let longer = bench.extend(&receipt, HOLD * 2).await;
+    bench.advance(HOLD).await;
+    bench.nothing_to_be_had("its sender holds it for longer").await;
+    bench.release(&longer).await;
+    assert_eq!(bench.drain().await, std::slice::from_ref(&mine), "its sender released it");
+
+    bench.send_held(&mine).await;
+    bench.advance(HOLD).await;
+    assert_eq!(bench.drain().await, [mine], "its sender is gone");
+}
+
+async fn the_oldest_is_what_waits_longest<A: AsyncFn(Duration)>(bench: &Bench<'_, A>) {
+    assert_eq!(bench.oldest().await, None, "nothing waits");
+    bench.send("ada").await;
+    let first = bench.oldest().await.expect("one waits");
+    bench.advance(HOLD).await;
+    bench.send("ben").await;
+    assert_eq!(bench.oldest().await, Some(first), "the second one came later");
+    bench.drain().await;
+    assert_eq!(bench.oldest().await, None, "nothing waits any more");
 }
 
 async fn unknown_receipts_do_nothing<A: AsyncFn(Duration)>(bench: &Bench<'_, A>) {

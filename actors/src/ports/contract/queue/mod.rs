@@ -6,6 +6,8 @@ mod waits;
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use super::within;
 use crate::model::{JobId, Owner};
 use crate::ports::{Delivery, JobQueue, Message, Receipt};
@@ -80,6 +82,15 @@ impl<A: AsyncFn(Duration)> Bench<'_, A> {
 
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Receipt {
         self.queue.extend(receipt, visibility).await.unwrap_or_else(|error| panic!("extend failed: {error}"))
+    }
+
+    /// Sends a message that its sender holds.
+    async fn send_held(&self, message: &Message) -> Receipt {
+        self.queue.send_held(message, HOLD).await.unwrap_or_else(|error| panic!("sending held failed: {error}"))
+    }
+
+    async fn oldest(&self) -> Option<OffsetDateTime> {
+        self.queue.oldest().await.unwrap_or_else(|error| panic!("asking for the oldest failed: {error}"))
     }
 
     async fn waiting(&self) -> usize {

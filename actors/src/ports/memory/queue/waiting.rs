@@ -29,6 +29,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 struct Entry {
     message: Message,
+    sent: OffsetDateTime,
     phase: Phase,
     /// The delivery whose receipt is good; an overdue one stays so until the message is handed out again.
     delivery: Option<u64>,
@@ -50,6 +51,12 @@ impl Waiting {
         self.free
     }
 
+    /// When the longest waiting message was sent, of those that nobody holds.
+    pub(super) fn oldest(&self) -> Option<OffsetDateTime> {
+        let waits = |entry: &&Entry| !matches!(entry.phase, Phase::Held(_));
+        self.entries.values().filter(waits).map(|entry| entry.sent).min()
+    }
+
     /// When something delayed or held becomes visible, if nothing happens before.
     pub(super) fn next_change(&self) -> Option<OffsetDateTime> {
         self.timed.first().map(|(until, _)| *until)
@@ -62,7 +69,8 @@ impl Waiting {
         }
     }
 
-    pub(super) fn add(&mut self, message: Message, until: Option<OffsetDateTime>) {
+    /// Adds a message that was sent at `now`, to be handed out from `until` on, and says its number.
+    pub(super) fn add(&mut self, message: Message, now: OffsetDateTime, until: Option<OffsetDateTime>) -> u64 {
         let id = self.next_number();
         self.jobs.insert((message.job.clone(), id));
         let phase = match until {
@@ -72,8 +80,9 @@ impl Waiting {
             }
             None => Phase::InLine(self.lanes.join(&message.owner, id)),
         };
-        self.entries.insert(id, Entry { message, phase, delivery: None });
+        self.entries.insert(id, Entry { message, sent: now, phase, delivery: None });
         self.free += 1;
+        id
     }
 
     pub(super) fn take(&mut self, most: usize, until: OffsetDateTime) -> Vec<Delivery> {
