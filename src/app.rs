@@ -9,7 +9,6 @@ use std::time::Duration;
 use actix::{Actor as _, Addr};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
-use actors::model::JobId;
 use actors::ports::{Clock, Ports, SystemClock};
 use actors::{Compute, Core, CoreConfig, Drain, Recover, Supervisor};
 use anyhow::Context as _;
@@ -20,8 +19,8 @@ use tools::{Catalogue, Limits};
 
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
 use crate::cli::ui;
-use crate::config::ServeConfig;
 use crate::config::snippets::Snippets;
+use crate::config::{Role, ServeConfig};
 use crate::store::LocalStore;
 use crate::view::Viewer;
 use crate::{http, mcp, queue};
@@ -134,13 +133,19 @@ fn listen(
     rules: web::Data<SourceRules>,
 ) -> std::io::Result<actix_web::dev::Server> {
     let endpoint = mcp::Endpoint::new(app.clone(), &rules);
+    let takes_calls = app.config.role != Role::Worker;
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(app.clone())
             .app_data(keyring.clone())
             .app_data(rules.clone())
-            .configure(http::routes)
-            .service(endpoint.scope("/mcp"))
+            .configure(http::probes)
+            .configure(|routes| {
+                if takes_calls {
+                    http::routes(routes);
+                    routes.service(endpoint.scope("/mcp"));
+                }
+            })
             .default_service(web::route().to(http::no_route))
             .wrap(from_fn(authenticate))
             .wrap(from_fn(check_source))
@@ -207,14 +212,13 @@ fn clear(scratch: &std::path::Path) -> anyhow::Result<()> {
 fn core_config(config: &ServeConfig) -> CoreConfig {
     let limits = Limits { memory_bytes: config.job_memory_bytes, threads: config.threads_per_job, ..Limits::default() };
     CoreConfig {
-        replica: JobId::random().to_string(),
         lease: config.lease,
         result_ttl: config.result_ttl,
         orphan_grace: config.orphan_grace,
         deadline: config.job_deadline,
         heartbeat: HEARTBEAT,
-        scratch: config.scratch.clone(),
         limits,
-        exclusive: true,
+        runs_jobs: config.role != Role::Front,
+        ..CoreConfig::new(config.scratch.clone())
     }
 }

@@ -13,7 +13,7 @@ mod units;
 
 pub use client::ClientArgs;
 pub use faults::{Fault, Faults};
-pub use serve::{LogFormat, ServeArgs, ServeConfig};
+pub use serve::{LogFormat, Role, ServeArgs, ServeConfig};
 pub use units::{parse_bytes, show_bytes};
 
 /// What a setting's number of threads falls back to: the cores this process may use.

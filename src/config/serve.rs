@@ -37,7 +37,7 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_QUEUE", default_value = "local", value_name = "QUEUE", hide_env_values = true)]
     queue: String,
 
-    /// Which part of the work this process does: all of it
+    /// Which part of the work this process does: all, front (takes calls, runs no jobs) or worker (runs jobs, takes no calls)
     #[arg(long, env = "HEAVYLIFT_ROLE", default_value = "all", value_name = "ROLE")]
     role: String,
 
@@ -132,6 +132,17 @@ pub(super) struct SettingsCommand {
     pub(super) args: ServeArgs,
 }
 
+/// Which part of the work a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Takes calls and runs jobs.
+    All,
+    /// Takes calls; the jobs run on other replicas.
+    Front,
+    /// Runs jobs that other replicas took; serves probes and metrics only.
+    Worker,
+}
+
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -148,6 +159,8 @@ pub struct ServeConfig {
     pub addr: SocketAddr,
     /// The store's folder; made at start where it is missing.
     pub store: PathBuf,
+    /// Which part of the work this process does.
+    pub role: Role,
     /// How many jobs run at the same time.
     pub workers: usize,
     /// How many threads one job may use.
@@ -200,7 +213,7 @@ impl ServeArgs {
             None => Ok(available_cores() as u64),
         };
         faults.take("queue", parse::queue(&self.queue));
-        faults.take("role", parse::role(&self.role));
+        let role = faults.take("role", parse::role(&self.role));
         let addr = faults.take("addr", parse::addr(&self.addr));
         let store = faults.take("store", parse::store(self.store.as_deref()));
         let workers = faults.take("workers", numbers(&self.workers));
@@ -231,6 +244,7 @@ impl ServeArgs {
             Some(ServeConfig {
                 addr: addr?,
                 store: store?,
+                role: role?,
                 workers: usize::try_from(workers?).ok()?,
                 threads_per_job: usize::try_from(threads_per_job?).ok()?,
                 public_url: public_url?,

@@ -1,6 +1,7 @@
 //! Whether the process lives, and whether it can do its work.
 
 use actix_web::HttpResponse;
+use actors::layout;
 use serde_json::json;
 
 use super::AppData;
@@ -13,7 +14,7 @@ pub(super) async fn alive() -> HttpResponse {
 /// `GET /readyz`: 200 while store and queue answer and work is taken, else 503 with what is wrong.
 pub(super) async fn ready(app: AppData) -> HttpResponse {
     let core = &app.core;
-    let store = core.ports.store.list("active/", None, 1).await.map(|_| ()).map_err(|error| error.to_string());
+    let store = core.ports.store.head(&layout::sweeper()).await.map(|_| ()).map_err(|error| error.to_string());
     let depth = core.ports.queue.depth().await.map_err(|error| error.to_string());
     let draining = core.is_draining();
     let ready = store.is_ok() && depth.is_ok() && !draining;

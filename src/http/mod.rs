@@ -5,6 +5,7 @@
 pub mod files;
 mod health;
 pub mod jobs;
+mod metrics;
 mod range;
 pub mod upload;
 
@@ -13,12 +14,18 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::app::App;
 use crate::error::AppError;
 
-/// Adds the routes.
+/// Adds what a platform asks of any process.
+pub fn probes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/healthz").get(health::alive))
+        .service(web::resource("/readyz").get(health::ready))
+        .service(web::resource("/metrics").get(metrics::metrics));
+}
+
+/// Adds what callers ask of a server that takes calls.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .app_data(web::QueryConfig::default().error_handler(|error, _| AppError::invalid(error.to_string()).into()))
-        .service(web::resource("/healthz").get(health::alive))
-        .service(web::resource("/readyz").get(health::ready))
         .service(web::resource("/files").get(files::list))
         .service(
             web::resource("/files/{path:.+}").get(files::get).head(files::get).put(upload::put).delete(files::delete),
@@ -33,7 +40,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
 /// # Errors
 /// `NotFound`, always.
 pub async fn no_route(request: HttpRequest) -> Result<HttpResponse, AppError> {
-    Err(AppError::not_found(format!("there is nothing at {}; see /mcp, /files, /jobs, /healthz", request.path())))
+    Err(AppError::not_found(format!(
+        "there is nothing at {}; see /mcp, /files, /jobs, /healthz, /metrics",
+        request.path()
+    )))
 }
 
 /// The app as a handler's argument.

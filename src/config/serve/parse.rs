@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::{LogFormat, Url, keys, parse_bytes};
+use super::{LogFormat, Role, Url, keys, parse_bytes};
 
 type Parsed<T> = Result<T, String>;
 
@@ -36,11 +36,12 @@ pub(super) fn queue(text: &str) -> Parsed<()> {
     }
 }
 
-pub(super) fn role(text: &str) -> Parsed<()> {
+pub(super) fn role(text: &str) -> Parsed<Role> {
     match text {
-        "all" => Ok(()),
-        "front" | "worker" => Err(format!("the role {text} is not in this build yet; use all")),
-        _ => Err(format!("{text:?} is not a role; use all")),
+        "all" => Ok(Role::All),
+        "front" => Ok(Role::Front),
+        "worker" => Ok(Role::Worker),
+        _ => Err(format!("{text:?} is not a role; use all, front or worker")),
     }
 }
 

@@ -55,7 +55,7 @@ fn what_is_not_built_yet_is_refused_by_name_and_without_its_secret() {
     assert!(text.contains("Azure storage is not in this build yet") && !text.contains("SECRET"), "{text}");
     let text = fault(&["--queue", "https://acct.queue.core.windows.net/q?sig=SECRET"]);
     assert!(text.contains("not in this build yet") && !text.contains("SECRET"), "{text}");
-    assert!(fault(&["--role", "worker"]).contains("the role worker is not in this build yet"));
+    assert!(fault(&["--role", "boss"]).contains("\"boss\" is not a role; use all, front or worker"));
     assert!(fault(&["--store", "/var/jobs"]).contains("file:///path"));
 }
 
