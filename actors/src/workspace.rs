@@ -174,7 +174,9 @@ impl Workspace {
     async fn resolve_one(&self, owner: &Owner, spec: &InputSpec) -> Result<Vec<(String, FoundFile)>, CoreError> {
         match spec {
             InputSpec::Path { name, path } => Ok(vec![(name.clone(), self.get(owner, path).await?)]),
-            InputSpec::Table(name) => Ok(vec![(name.clone(), self.table(owner, name).await?)]),
+            InputSpec::Table { name, place } => {
+                Ok(vec![(name.clone(), self.table(owner, name, place.as_deref()).await?)])
+            }
             InputSpec::Glob(pattern) => {
                 // A file's own name may look like a pattern.
                 if let Ok(path) = pattern.parse()
@@ -191,7 +193,7 @@ impl Workspace {
         }
     }
 
-    async fn table(&self, owner: &Owner, name: &str) -> Result<FoundFile, CoreError> {
+    async fn table(&self, owner: &Owner, name: &str, place: Option<&str>) -> Result<FoundFile, CoreError> {
         if let Ok(path) = name.parse::<WorkspacePath>()
             && let Some(found) = self.find(owner, &path).await?
         {
@@ -202,12 +204,12 @@ impl Workspace {
         let fits = move |file: &FoundFile| file.path.stem().eq_ignore_ascii_case(&stem);
         let mut fitting: Vec<FoundFile> = off_thread(move || files.into_iter().filter(fits).collect()).await?;
         match fitting.len() {
-            0 => Err(self.missing(owner, name).await?.into()),
+            0 => Err(self.missing(owner, name).await?.at(place).into()),
             1 => Ok(fitting.remove(0)),
             _ => {
                 let names: Vec<String> = fitting.iter().take(5).map(|file| format!("\"{}\"", file.path)).collect();
                 let message = format!("table {name:?} could be {}; name one of them in quotes", names.join(" or "));
-                Err(ToolError::invalid(message).into())
+                Err(ToolError::invalid(message).at(place).into())
             }
         }
     }

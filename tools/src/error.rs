@@ -45,6 +45,15 @@ impl ToolError {
         Self { kind, message: message.into() }
     }
 
+    /// The same, with where it is: `line 1, column 15`.
+    #[must_use]
+    pub fn at(self, place: Option<&str>) -> Self {
+        match place {
+            Some(place) => Self { message: format!("{} ({place})", self.message), ..self },
+            None => self,
+        }
+    }
+
     /// A bad parameter.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ToolErrorKind::InvalidParams, message)

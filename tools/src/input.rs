@@ -21,7 +21,12 @@ pub enum InputSpec {
     /// Every file that a glob matches (`photos/**/*.jpg`), in order of name; each is named by its own path.
     Glob(String),
     /// A table by its name in SQL: a file's path, or its name without the ending, in any case of letters.
-    Table(String),
+    Table {
+        /// What the SQL calls it.
+        name: String,
+        /// Where the SQL first names it, for an error: `line 1, column 15`.
+        place: Option<String>,
+    },
 }
 
 /// One input file, on local disk.

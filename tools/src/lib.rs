@@ -18,6 +18,7 @@ pub mod catalogue;
 pub mod context;
 pub mod data;
 pub mod error;
+mod guard;
 pub mod image;
 pub mod input;
 pub mod limits;

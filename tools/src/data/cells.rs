@@ -7,6 +7,7 @@ use duckdb::Connection;
 use serde_json::{Number, Value};
 
 use super::duck::{Fault, ident};
+use super::finite::finite;
 use crate::{Column, Limits};
 
 /// Whole numbers beyond this are not exact in JavaScript, nor in most clients.
@@ -16,11 +17,14 @@ const EXACT: i64 = 1 << 53;
 pub(super) struct Preview {
     /// One JSON value a cell.
     pub(super) rows: Vec<Vec<Value>>,
-    /// Whether a cell was cut or rows were left out for their length.
+    /// How many of the columns are shown, from the first on.
+    pub(super) columns: usize,
+    /// Whether a cell was cut, or rows or columns were left out for their length.
     pub(super) cut: bool,
 }
 
-/// The first `rows` rows of `relation`, whose columns are `columns`.
+/// The first `rows` rows of `relation`, whose columns are `columns`. Names, types and cells together keep to the limit; of very
+/// many columns the first are shown.
 ///
 /// # Errors
 /// DuckDB's.
@@ -31,21 +35,31 @@ pub(super) fn preview(
     rows: usize,
     limits: &Limits,
 ) -> Result<Preview, Fault> {
-    let kinds: Vec<Kind> = columns.iter().map(|column| Kind::of(&column.dtype)).collect();
-    let cells = columns.iter().zip(&kinds).map(|(column, kind)| kind.as_text(&ident(&column.name), limits));
+    let mut fit = fitting(columns, limits);
+    let kinds: Vec<Kind> = columns[..fit].iter().map(|column| Kind::of(&column.dtype)).collect();
+    let cells = columns.iter().zip(&kinds).map(|(column, kind)| match kind {
+        Kind::Nested => Kind::Nested.as_text(&value(connection, relation, column), limits),
+        kind => kind.as_text(&ident(&column.name), limits),
+    });
     let sql = format!("SELECT {} FROM {relation} LIMIT {rows}", cells.collect::<Vec<_>>().join(", "));
     let mut statement = connection.prepare(&sql)?;
     let mut found = statement.query([])?;
-    let mut preview = Preview { rows: Vec::new(), cut: false };
-    let mut chars = 0;
+    let mut preview = Preview { rows: Vec::new(), columns: fit, cut: fit < columns.len() };
+    let mut chars: usize = columns[..fit].iter().map(|column| head_chars(column, limits)).sum();
     while let Some(row) = found.next()? {
-        let mut cells = Vec::with_capacity(kinds.len());
-        for (index, kind) in kinds.iter().enumerate() {
+        let mut cells = Vec::with_capacity(fit);
+        for (index, kind) in kinds[..fit].iter().enumerate() {
             let (cell, cut) = kind.read(row.get(index)?, limits.max_cell_chars);
             preview.cut |= cut;
             cells.push(cell);
         }
-        chars += cells.iter().map(|cell| cell.to_string().chars().count() + 1).sum::<usize>();
+        if preview.rows.is_empty() {
+            fit = within(&cells, limits.max_preview_chars.saturating_sub(chars));
+            preview.cut |= fit < cells.len();
+            cells.truncate(fit);
+            preview.columns = fit;
+        }
+        chars += cells.iter().map(cell_chars).sum::<usize>();
         if chars > limits.max_preview_chars {
             preview.cut = true;
             break;
@@ -53,6 +67,54 @@ pub(super) fn preview(
         preview.rows.push(cells);
     }
     Ok(preview)
+}
+
+fn value(connection: &Connection, relation: &str, column: &Column) -> String {
+    finite(connection, relation, column).unwrap_or_else(|| ident(&column.name))
+}
+
+/// `columns` as they are shown: a name or a type may be as long as a whole page.
+pub(super) fn heads(columns: impl IntoIterator<Item = Column>, limits: &Limits) -> Vec<Column> {
+    let short = |text: String| match text.char_indices().nth(limits.max_cell_chars) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    };
+    columns.into_iter().map(|Column { name, dtype }| Column { name: short(name), dtype: short(dtype) }).collect()
+}
+
+/// How many of the first `columns` have names and types that leave most of the room to cells; at least one.
+fn fitting(columns: &[Column], limits: &Limits) -> usize {
+    let mut chars = 0;
+    let fits = columns.iter().take_while(|column| {
+        chars += head_chars(column, limits);
+        chars <= limits.max_preview_chars / 4
+    });
+    fits.count().max(1).min(columns.len())
+}
+
+/// How many of the first `cells` have `room`; at least one.
+fn within(cells: &[Value], room: usize) -> usize {
+    let mut chars = 0;
+    let fits = cells.iter().take_while(|cell| {
+        chars += cell_chars(cell);
+        chars <= room
+    });
+    fits.count().max(1).min(cells.len())
+}
+
+fn head_chars(column: &Column, limits: &Limits) -> usize {
+    const AROUND: usize = 24; // what JSON writes around a name and a type
+    let chars = |text: &str| text.chars().count().min(limits.max_cell_chars + 1);
+    chars(&column.name) + chars(&column.dtype) + AROUND
+}
+
+fn cell_chars(cell: &Value) -> usize {
+    cell.to_string().chars().count() + 1
+}
+
+/// What to tell where only `shown` of `all` columns are.
+pub(super) fn columns_left_out(shown: usize, all: usize) -> Option<String> {
+    (shown < all).then(|| format!("only the first {shown} of {all} columns are shown; select those you need by name"))
 }
 
 /// How a type is written in JSON.
@@ -90,7 +152,7 @@ impl Kind {
         }
     }
 
-    /// The column `name` as text in SQL, one character longer than a cell may be, so that a cut shows.
+    /// The column or expression `name` as text in SQL, one character longer than a cell may be, so that a cut shows.
     fn as_text(self, name: &str, limits: &Limits) -> String {
         let most = limits.max_cell_chars + 1;
         match self {
@@ -147,7 +209,7 @@ fn nested(text: String, most: usize) -> (Value, bool) {
     }
     match serde_json::from_str(&text) {
         Ok(value) => (exact(value), false),
-        Err(_) => (Value::String(text), false), // NaN and infinity are no JSON
+        Err(_) => (Value::String(text), false),
     }
 }
 

@@ -37,7 +37,7 @@ impl Tool for Look {
     }
 
     fn run(&self, params: Params, ctx: &mut Context) -> Result<Report, ToolError> {
-        preview_file(ctx.input(params.file.as_str())?, params.rows.unwrap_or(20), ctx.limits())
+        preview_file(ctx.input(params.file.as_str())?, params.rows.unwrap_or(20), ctx)
     }
 }
 

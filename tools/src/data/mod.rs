@@ -1,4 +1,4 @@
-//! Tables: SQL on DuckDB ([`Query`]), typed work on Polars ([`Profile`]), a look inside a file ([`preview_file`]), and the
+//! Tables: SQL on DuckDB ([`Query`]), typed work on Polars ([`Profile`]), a look inside a file ([`Look`]), and the
 //! one reader that feeds them all.
 //!
 //! | to find | look in |
@@ -9,6 +9,7 @@
 
 mod cells;
 mod duck;
+mod finite;
 mod look;
 mod preview;
 mod profile;
@@ -18,6 +19,5 @@ mod reader;
 mod samples;
 
 pub use look::Look;
-pub use preview::preview_file;
 pub use profile::Profile;
 pub use query::Query;

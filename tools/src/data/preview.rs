@@ -1,25 +1,29 @@
 //! A look inside one file without reading all of it: the first rows of a table, the first lines of a text, the size of a
-//! picture. For the server's `file_preview`.
+//! picture. For `file_preview`.
 
 use image::ImageReader;
 use serde_json::json;
 
 use super::cells;
-use super::duck::{self, Fault};
+use super::duck::{self, Fault, Phase, Watch};
 use super::reader::{Means, Shape, Sources, columns_of, lines_of, shape_of, shorten};
-use crate::{Cancel, Column, Input, Limits, Report, ToolError};
+use crate::{Column, Context, Input, Limits, Report, ToolError};
+
+const OPEN: Phase = Phase { message: "opening the file", from: 0.0, to: 50.0 };
+const SHOW: Phase = Phase { message: "reading the first rows", from: 50.0, to: 99.0 };
 
 /// The first `rows` rows (or lines) of `input`, or what its header says of a picture. [`Report::details`] has `kind`: `table`,
 /// `text` or `picture`.
 ///
 /// # Errors
 /// `BadInput` for a file that is not what its name says, empty or damaged; `Unsupported` for one that has no preview.
-pub fn preview_file(input: &Input, rows: usize, limits: &Limits) -> Result<Report, ToolError> {
-    let rows = rows.min(limits.max_preview_rows);
+pub(super) fn preview_file(input: &Input, rows: usize, ctx: &Context) -> Result<Report, ToolError> {
+    ctx.cancel().check()?;
+    let rows = rows.min(ctx.limits().max_preview_rows);
     match shape_of(input)? {
         Shape::Picture => picture(input),
-        Shape::Text => text(input, rows, limits),
-        Shape::Table => table(input, rows, limits),
+        Shape::Text => text(input, rows, ctx.limits()),
+        Shape::Table => table(input, rows, ctx),
     }
 }
 
@@ -62,36 +66,39 @@ fn text(input: &Input, rows: usize, limits: &Limits) -> Result<Report, ToolError
     Ok(report)
 }
 
-fn table(input: &Input, rows: usize, limits: &Limits) -> Result<Report, ToolError> {
-    let scratch = tempfile::tempdir().map_err(|error| ToolError::io("making a scratch folder", &error))?;
-    let short = shorten(input, scratch.path())?;
+fn table(input: &Input, rows: usize, ctx: &Context) -> Result<Report, ToolError> {
+    let limits = ctx.limits();
+    let short = shorten(input, ctx.scratch())?;
     let read = Input { name: "table".to_owned(), ..short.clone().unwrap_or_else(|| input.clone()) };
-    let cancel = Cancel::default();
-    let means = Means { scratch: scratch.path(), limits, cancel: &cancel, rows };
-    let mut sources = Sources::open(std::slice::from_ref(&read), means)?;
-    let connection = duck::open(limits, scratch.path(), &sources.locals(), &[])?;
+    let watch = Watch::new(ctx);
     // One more row than is shown tells whether there are more, where counting would read the whole file.
-    let found = sources.attempt(&connection, |connection| {
-        let columns = columns_of(connection, "\"table\"")?;
-        let mut preview = cells::preview(connection, "\"table\"", &columns, rows + 1, limits)?;
-        let more = preview.rows.len() > rows;
-        preview.rows.truncate(rows);
-        Ok::<_, Fault>((columns, preview, more))
+    let means = Means { rows: rows + 1, ..Means::of(ctx, &watch, OPEN) };
+    let mut sources = Sources::open(std::slice::from_ref(&read), means)?;
+    let connection = duck::open(limits, ctx.scratch(), &sources.locals(), &[])?;
+    let found = watch.during(&connection, SHOW, || {
+        sources.attempt(&connection, |connection| {
+            let columns = columns_of(connection, "\"table\"")?;
+            let preview = cells::preview(connection, "\"table\"", &columns, rows + 1, limits)?;
+            Ok::<_, Fault>((columns, preview))
+        })
     })?;
-    let (columns, preview, more) = found.map_err(|fault| {
-        ToolError::bad_input(sources.hidden().scrub(&format!("{}: {}", input.path, fault.first_line())))
+    let (columns, mut preview) = found.map_err(|fault| {
+        let bad = || ToolError::bad_input(sources.hidden().scrub(&format!("{}: {}", input.path, fault.first_line())));
+        fault.resources().unwrap_or_else(bad)
     })?;
-    let all = !more && !preview.cut && short.is_none();
+    let all = preview.rows.len() <= rows && !preview.cut && short.is_none();
+    preview.rows.truncate(rows);
     let shown = preview.rows.len();
     let which = if all { format!("{shown} rows") } else { format!("the first {shown} rows") };
+    let left_out = cells::columns_left_out(preview.columns, columns.len());
     Ok(Report {
         summary: format!("{}: a table of {} columns, {which}", input.path, columns.len()),
         row_count: all.then_some(shown as u64),
         truncated: !all,
-        guidance: if all { Vec::new() } else { vec![hint(input)] },
+        guidance: left_out.into_iter().chain((!all).then(|| hint(input))).chain(sources.notes()).collect(),
         details: json!({"kind": "table"}),
         rows: preview.rows,
-        columns,
+        columns: cells::heads(columns.into_iter().take(preview.columns), limits),
     })
 }
 

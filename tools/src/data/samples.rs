@@ -64,7 +64,7 @@ impl Workspace {
         match spec {
             InputSpec::Path { name, path } => Input { name, ..self.input(path.as_str()) },
             InputSpec::Glob(glob) => panic!("no tool here asks for {glob}"),
-            InputSpec::Table(name) => {
+            InputSpec::Table { name, .. } => {
                 let files = fs::read_dir(self.root()).expect("list").filter_map(Result::ok);
                 let names = files.filter_map(|file| {
                     let name = file.file_name().into_string().expect("UTF-8");

@@ -15,10 +15,10 @@ use rayon::Scope;
 use super::decode::decode;
 use super::encode::encode;
 use super::format::Format;
-use super::guard::guarded;
 use super::ops::Operation;
 use super::picture::Bounds;
 use super::summary::{Entry, Made};
+use crate::guard::guarded;
 use crate::{Cancel, Context, Input, Limits, Progress, ProgressSink, ToolError, ToolErrorKind};
 
 /// What is done to every picture.
@@ -111,7 +111,7 @@ impl Batch<'_> {
     }
 
     fn make(&self, task: &Task) -> Result<Made, ToolError> {
-        let bounds = Bounds { name: task.input.path.as_str(), limits: self.limits };
+        let bounds = Bounds { name: task.input.path.as_str(), limits: self.limits, cancel: self.cancel };
         let mut picture = decode(&task.input, task.read, self.limits)?;
         for (index, operation) in self.recipe.operations.iter().enumerate() {
             self.cancel.check()?;

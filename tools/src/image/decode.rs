@@ -6,9 +6,9 @@ use std::io::{self, BufReader, Read, Take};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
-use super::guard::guarded;
 use super::jpeg;
 use super::picture::Picture;
+use crate::guard::guarded;
 use crate::{Input, Limits, ToolError};
 
 const READABLE: &str = "JPEG, PNG, WebP, GIF, TIFF, BMP, ICO, PNM and QOI";

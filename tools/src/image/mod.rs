@@ -12,7 +12,6 @@ mod batch;
 mod decode;
 mod encode;
 mod format;
-mod guard;
 mod jpeg;
 mod names;
 mod ops;

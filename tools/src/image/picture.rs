@@ -2,7 +2,7 @@
 
 use image::{ColorType, DynamicImage};
 
-use crate::{Limits, ToolError};
+use crate::{Cancel, Limits, ToolError};
 
 /// A picture in memory: gray or RGB, with or without alpha, 8 or 16 bits a sample. Alpha is straight, not premultiplied.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub(super) struct Bounds<'a> {
     pub(super) name: &'a str,
     /// What the job may use.
     pub(super) limits: &'a Limits,
+    /// The flag that stops the job; an operation that works for long asks between bands of rows.
+    pub(super) cancel: &'a Cancel,
 }
 
 impl Bounds<'_> {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::ops::Step;
 use super::picture::{Bounds, Picture};
-use crate::{Context, Input, Limits, ToolError};
+use crate::{Cancel, Context, Input, Limits, ToolError};
 
 /// A smooth picture without symmetry, alike at every size.
 pub(super) fn gradient(width: u32, height: u32, color: ColorType) -> DynamicImage {
@@ -62,10 +62,14 @@ pub(super) fn difference(one: &DynamicImage, other: &DynamicImage) -> f64 {
 
 /// What an operation makes of `pixels`.
 pub(super) fn try_apply(step: &dyn Step, pixels: DynamicImage) -> Result<DynamicImage, ToolError> {
-    let limits = Limits::default();
+    apply_unless(&Cancel::default(), step, pixels)
+}
+
+/// As [`try_apply`], in a job that `cancel` stops.
+pub(super) fn apply_unless(cancel: &Cancel, step: &dyn Step, pixels: DynamicImage) -> Result<DynamicImage, ToolError> {
     step.check().expect("the operation is sound");
-    let picture = step.apply(Picture::new(pixels, None), Bounds { name: "test.png", limits: &limits })?;
-    Ok(picture.pixels)
+    let bounds = Bounds { name: "test.png", limits: &Limits::default(), cancel };
+    Ok(step.apply(Picture::new(pixels, None), bounds)?.pixels)
 }
 
 /// As [`try_apply`], for what must succeed.

@@ -81,6 +81,11 @@ impl From<duckdb::Error> for Fault {
 }
 
 impl Fault {
+    /// A fault that DuckDB does not know as one.
+    pub(in crate::data) fn said(message: &str) -> Self {
+        Self { message: message.to_owned(), ..Self::default() }
+    }
+
     fn from_json(json: &Value) -> Self {
         let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         Self {
@@ -118,7 +123,7 @@ impl Fault {
         if self.kind == "Interrupt" {
             return ToolError::cancelled();
         }
-        let what = self.describe(tables, columns);
+        let what = reworded(&self.first_line()).unwrap_or_else(|| self.describe(tables, columns));
         let place = self.position.map_or_else(String::new, |at| format!(" ({})", place(sql, at)));
         ToolError::bad_query(hidden.scrub(&format!("{what}{place}")))
     }
@@ -138,6 +143,13 @@ impl Fault {
                 "the job needs more memory than it may use; read fewer columns or rows, or aggregate earlier",
             )
         })
+    }
+
+    /// Whether a damaged file may be behind it though it names none: neither the SQL's nor the job's fault by its kind.
+    pub(in crate::data) fn may_be_damage(&self) -> bool {
+        const OTHERS: [&str; 8] =
+            ["Binder", "Catalog", "Conversion", "Interrupt", "Not implemented", "Parser", "Permission", "Syntax"];
+        !OTHERS.contains(&self.kind.as_str()) && self.resources().is_none()
     }
 
     fn describe(&self, tables: &[String], columns: &[String]) -> String {
@@ -187,4 +199,25 @@ impl Fault {
             if shouts { line.to_owned() } else { c.to_lowercase().chain(rest.chars()).collect() }
         })
     }
+}
+
+/// Ours for those of DuckDB's messages whose remedy is none here.
+pub(in crate::data) fn reworded(line: &str) -> Option<String> {
+    const ZONES: &str = "times with a zone can only be read, compared and turned to UTC here: CAST(x AS TIMESTAMP) gives UTC, as \
+        columns of files already are; add an INTERVAL for another zone";
+    if line.to_ascii_lowercase().contains("max expression depth") {
+        let depth = line.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty()).unwrap_or("so many");
+        return Some(format!(
+            "the SQL nests expressions more than {depth} deep; split long chains, as with x IN (…) for many ORs, or a WITH"
+        ));
+    }
+    if line.contains("in the icu extension") {
+        let name = line.split('"').nth(1).unwrap_or("this");
+        return Some(format!("{name} needs a database of time zones, which is not built in; {ZONES}"));
+    }
+    let unknown = line.starts_with("no function matches")
+        || line.contains("Unimplemented type for cast")
+        || line.starts_with("unimplemented type for cast");
+    (unknown && line.contains("TIMESTAMP WITH TIME ZONE"))
+        .then(|| format!("{}; {ZONES}", line.split(". ").next().unwrap_or(line)))
 }

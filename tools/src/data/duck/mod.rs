@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use duckdb::{Config, Connection};
 
-pub(in crate::data) use fault::{Fault, Hidden};
+pub(in crate::data) use fault::{Fault, Hidden, reworded};
 pub(in crate::data) use ident::{ident, text};
 pub(in crate::data) use watch::{Phase, Watch};
 

@@ -67,25 +67,34 @@ impl Watch {
         self.cancel.check()?;
         self.say(phase.from, phase.message);
         let progress = connection.progress_handle();
+        let beat = || {
+            let share = progress.query_progress().percentage().unwrap_or(0.0) / 100.0;
+            self.say(phase.from + share * (phase.to - phase.from), phase.message);
+        };
+        let result = self.beside(connection, beat, work);
+        self.cancel.check()?;
+        result
+    }
+
+    /// Runs `work` on `connection`, to be interrupted once the flag is up, and tells nothing.
+    pub(in crate::data) fn stoppable<T>(&self, connection: &Connection, work: impl FnOnce() -> T) -> T {
+        self.beside(connection, || (), work)
+    }
+
+    /// Runs `work`; beside it a thread calls `beat`, or interrupts `connection` once the flag is up.
+    fn beside<T>(&self, connection: &Connection, beat: impl Fn() + Send, work: impl FnOnce() -> T) -> T {
         let interrupt = connection.interrupt_handle();
-        let result = thread::scope(|scope| {
+        thread::scope(|scope| {
             let (ended, end) = channel::<()>();
             scope.spawn(move || {
                 while goes_on(&end) {
-                    if self.cancel.is_cancelled() {
-                        interrupt.interrupt();
-                        continue;
-                    }
-                    let share = progress.query_progress().percentage().unwrap_or(0.0) / 100.0;
-                    self.say(phase.from + share * (phase.to - phase.from), phase.message);
+                    if self.cancel.is_cancelled() { interrupt.interrupt() } else { beat() }
                 }
             });
             let result = work();
             drop(ended); // also when `work` panics: dropped while unwinding, so the thread always ends
             result
-        });
-        self.cancel.check()?;
-        result
+        })
     }
 }
 

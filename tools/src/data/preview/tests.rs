@@ -8,8 +8,14 @@ use super::*;
 use crate::ToolErrorKind;
 use crate::data::samples::Workspace;
 
+fn try_look(input: &Input, rows: usize) -> Result<Report, ToolError> {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let ctx = Context::detached(Vec::new(), folder.path()).expect("context");
+    preview_file(input, rows, &ctx)
+}
+
 fn look(input: &Input, rows: usize) -> Report {
-    preview_file(input, rows, &Limits::default()).expect("a preview")
+    try_look(input, rows).expect("a preview")
 }
 
 #[test]
@@ -76,7 +82,7 @@ fn a_picture_is_measured_by_its_header() {
 #[test]
 fn what_cannot_be_shown_says_why() {
     let workspace = Workspace::new();
-    let fault = |input: &Input| preview_file(input, 5, &Limits::default()).expect_err("no preview");
+    let fault = |input: &Input| try_look(input, 5).expect_err("no preview");
     let text = fault(&workspace.put("text.png", "no picture at all"));
     assert_eq!(text.kind, ToolErrorKind::BadInput);
     assert_eq!(text.message, "text.png is not a picture as its name says; replace it");
@@ -84,4 +90,24 @@ fn what_cannot_be_shown_says_why() {
     assert_eq!(fault(&workspace.put("a.zip", b"PK\x03\x04...")).kind, ToolErrorKind::Unsupported);
     let ragged = fault(&workspace.put("ragged.csv", "a,b\n1,2\n3\n"));
     assert!(ragged.message.starts_with("ragged.csv, line 3"), "{ragged}");
+}
+
+#[test]
+fn a_look_works_in_the_jobs_own_folder_and_hears_a_stop() {
+    let workspace = Workspace::new();
+    let latin = workspace.put("latin.csv", b"name,n\nM\xfcller,1\n");
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let ctx = Context::detached(Vec::new(), folder.path()).expect("context");
+    preview_file(&latin, 5, &ctx).expect("a preview");
+    assert!(ctx.scratch().join("input-0.txt").exists(), "the copy in UTF-8");
+    ctx.cancel().cancel();
+    for input in [latin, workspace.put("notes.txt", "words")] {
+        assert_eq!(preview_file(&input, 5, &ctx).expect_err("stopped").kind, ToolErrorKind::Cancelled);
+    }
+}
+
+#[test]
+fn mostly_utf8_text_is_shown_as_such() {
+    let report = look(&Workspace::new().put("notes.txt", b"\xc3\xa4\xc3\xb6\xc3\xbc \xff\n"), 3);
+    assert_eq!(json!(report.rows), json!([["äöü \u{fffd}"]]));
 }

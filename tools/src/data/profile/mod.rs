@@ -16,9 +16,10 @@ use serde_json::Value;
 use self::column::ColumnProfile;
 use super::duck::{Phase, Watch};
 use super::reader::{Columnar, Means, columnar};
-use crate::{Column, Context, InputSpec, Report, Tool, ToolError, WorkspacePath};
+use crate::{Column, Context, InputSpec, Limits, Report, Tool, ToolError, ToolErrorKind, WorkspacePath};
 
-const READ: Phase = Phase { message: "reading the table", from: 0.0, to: 40.0 };
+const OPEN: Phase = Phase { message: "opening the table", from: 0.0, to: 10.0 };
+const READ: Phase = Phase { message: "reading the table", from: 10.0, to: 40.0 };
 /// Tables of up to this many cells are looked through for rows that occur twice.
 const DISTINCT_CELLS: u64 = 20_000_000;
 
@@ -33,7 +34,7 @@ pub struct Params {
     pub file: WorkspacePath,
 }
 
-/// The profile's own part of its report, and the artifact `profile.json`.
+/// The profile's own part of its report, and the artifact `profile.json`, which has all columns where the report has not.
 #[derive(Serialize, JsonSchema)]
 pub struct Details {
     /// The table's path.
@@ -65,17 +66,29 @@ impl Tool for Profile {
         let artifact = ctx.output("profile.json", "application/json")?;
         let input = ctx.input(params.file.as_str())?;
         let watch = Watch::new(ctx);
-        let table = columnar(input, Means::of(ctx), &watch, READ)?;
-        let frame = engine::scan(&table.local)?;
-        let rows = engine::rows(&frame)?;
-        let columns = profile_columns(&frame, &table, rows, &watch)?;
-        let duplicate_rows = duplicates(&frame, rows, columns.len(), &watch)?;
-        let details = Details { file: params.file, rows, duplicate_rows, columns };
+        let table = columnar(input, Means::of(ctx, &watch, OPEN), READ, false)?;
+        let (table, details) = match describe(&params.file, &table, &watch) {
+            // What Polars stumbles over, DuckDB either reads and writes anew or calls damaged.
+            Err(error) if error.kind == ToolErrorKind::Internal && !table.is_copy => {
+                let copy = columnar(input, Means::of(ctx, &watch, OPEN), READ, true)?;
+                let details = describe(&params.file, &copy, &watch)?;
+                (copy, details)
+            }
+            details => (table, details?),
+        };
         let json = serde_json::to_vec_pretty(&details).expect("details are plain data");
         fs::write(artifact, json).map_err(|error| ToolError::io("writing profile.json", &error))?;
         watch.say(100.0, "done");
-        Ok(report(&details, ctx.limits().max_preview_rows))
+        Ok(report(details, table.notes, ctx.limits()))
     }
+}
+
+fn describe(file: &WorkspacePath, table: &Columnar, watch: &Watch) -> Result<Details, ToolError> {
+    let frame = engine::scan(&table.local)?;
+    let rows = engine::rows(&frame)?;
+    let columns = profile_columns(&frame, table, rows, watch)?;
+    let duplicate_rows = duplicates(&frame, rows, columns.len(), watch)?;
+    Ok(Details { file: file.clone(), rows, duplicate_rows, columns })
 }
 
 fn profile_columns(
@@ -104,7 +117,7 @@ fn duplicates(frame: &LazyFrame, rows: u64, columns: usize, watch: &Watch) -> Re
     Ok(Some(rows - engine::distinct_rows(frame)?))
 }
 
-fn report(details: &Details, most: usize) -> Report {
+fn report(mut details: Details, notes: Vec<String>, limits: &Limits) -> Report {
     let names = ["column", "type", "count", "nulls", "unique", "min", "max", "mean", "p25", "p50", "p75"];
     let repeated = match details.duplicate_rows {
         Some(0) => ", no row twice".to_owned(),
@@ -112,21 +125,42 @@ fn report(details: &Details, most: usize) -> Report {
         None => String::new(),
     };
     let count = details.columns.len();
+    let summary = format!("{}: {} rows × {count} columns{repeated}", details.file, details.rows);
+    let approximate = approximate(&details);
+    details.columns.truncate(fitting(&details.columns, limits));
+    let shown = details.columns.len();
     Report {
-        summary: format!("{}: {} rows × {count} columns{repeated}", details.file, details.rows),
+        summary,
         columns: names.map(|name| Column { name: name.to_owned(), dtype: column::dtype_of(name).to_owned() }).to_vec(),
-        rows: details.columns.iter().take(most).map(ColumnProfile::row).collect(),
+        rows: details.columns.iter().map(ColumnProfile::row).collect(),
         row_count: Some(count as u64),
-        truncated: count > most,
-        guidance: guidance(details),
-        details: serde_json::to_value(details).unwrap_or(Value::Null),
+        truncated: shown < count,
+        guidance: left_out(shown, count).into_iter().chain(approximate).chain(notes).collect(),
+        details: serde_json::to_value(details).expect("details are plain data"),
     }
 }
 
-fn guidance(details: &Details) -> Vec<String> {
+/// How many of the first profiles are shown: each twice, as a row and among the details.
+fn fitting(profiles: &[ColumnProfile], limits: &Limits) -> usize {
+    let mut chars = 0;
+    let fits = profiles.iter().take(limits.max_preview_rows).take_while(|profile| {
+        let details = serde_json::to_string(profile).expect("a profile is plain data");
+        chars += details.chars().count() + Value::from(profile.row()).to_string().chars().count();
+        chars <= limits.max_preview_chars
+    });
+    fits.count()
+}
+
+fn left_out(shown: usize, count: usize) -> Option<String> {
+    (shown < count).then(|| {
+        format!("only the first {shown} of {count} columns are shown; profile.json has all, and data_query selects columns by name")
+    })
+}
+
+fn approximate(details: &Details) -> Option<String> {
     let approximate = details.columns.iter().any(|column| !column.unique_is_exact);
     let note = "the distinct values of columns this long are estimated, within about 2 %; count(DISTINCT …) in data_query is exact";
-    if approximate { vec![note.to_owned()] } else { Vec::new() }
+    approximate.then(|| note.to_owned())
 }
 
 #[cfg(test)]

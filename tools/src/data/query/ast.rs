@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::ToolError;
-use crate::data::duck::Fault;
+use crate::data::duck::{Fault, reworded};
 
 /// One JSON value of the tree: its key in its parent, its scalar if it is one, its children in order.
 struct Node {
@@ -23,9 +23,13 @@ impl Ast {
     /// Parses `sql` with DuckDB, on a connection that can reach nothing.
     ///
     /// # Errors
-    /// `Internal` when DuckDB itself fails; a text that does not parse is a tree with `error` set.
+    /// `BadQuery` for a text too deep to be parsed, `Internal` when DuckDB itself fails; a text that does not parse is a tree with
+    /// `error` set.
     pub(super) fn parse(sql: &str) -> Result<Self, ToolError> {
-        let rows = rows(sql).map_err(|error| Fault::from(error).into_internal("reading the SQL"))?;
+        let rows = rows(sql).map_err(Fault::from).map_err(|fault| match reworded(&fault.first_line()) {
+            Some(words) => ToolError::bad_query(words),
+            None => fault.into_internal("reading the SQL"),
+        })?;
         let mut nodes: Vec<Node> = Vec::with_capacity(rows.len());
         let mut index = HashMap::with_capacity(rows.len());
         for (position, (id, parent, key, atom)) in rows.into_iter().enumerate() {

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::data::duck::{Fault, ident, text};
+use crate::data::finite::finite;
 use crate::{Cancel, Column, ToolError};
 
 /// The format of a result.
@@ -27,26 +28,19 @@ pub enum Output {
     Arrow,
 }
 
-/// A column of the result as it is written.
-pub(super) struct Export {
-    pub(super) name: String,
-    /// Its type in the file, in DuckDB's words.
-    pub(super) dtype: String,
-}
-
 /// Decides the types of the file. Sums of whole numbers are 128 bits wide, which files would round to doubles: they become
 /// the smallest exact type that holds them.
 ///
 /// # Errors
 /// DuckDB's.
-pub(super) fn plan(connection: &Connection, result: &str, columns: Vec<Column>) -> Result<Vec<Export>, Fault> {
-    let narrow = |column: Column| -> Result<Export, Fault> {
+pub(super) fn plan(connection: &Connection, result: &str, columns: Vec<Column>) -> Result<Vec<Column>, Fault> {
+    let narrow = |column: Column| -> Result<Column, Fault> {
         let dtype = match column.dtype.as_str() {
             "HUGEINT" | "UHUGEINT" => narrowest(connection, result, &column.name)?,
             "\"NULL\"" => "INTEGER".to_owned(),
             _ => column.dtype,
         };
-        Ok(Export { name: column.name, dtype })
+        Ok(Column { name: column.name, dtype })
     };
     columns.into_iter().map(narrow).collect()
 }
@@ -95,11 +89,11 @@ impl Output {
         self,
         connection: &Connection,
         result: &str,
-        columns: &[Export],
+        columns: &[Column],
         target: &Path,
         cancel: &Cancel,
     ) -> Result<(), ToolError> {
-        let cells: Vec<String> = columns.iter().map(|column| self.cell(column)).collect();
+        let cells: Vec<String> = columns.iter().map(|column| self.cell(connection, result, column)).collect();
         let select = format!("SELECT {} FROM {result}", cells.join(", "));
         let options = match self {
             Self::Parquet => "FORMAT parquet",
@@ -111,19 +105,18 @@ impl Output {
         connection.execute_batch(&sql).map_err(failed)
     }
 
-    fn cell(self, column: &Export) -> String {
+    fn cell(self, connection: &Connection, result: &str, column: &Column) -> String {
+        if self == Self::Json
+            && let Some(value) = finite(connection, result, column)
+        {
+            return format!("{value} AS {}", ident(&column.name));
+        }
         let name = ident(&column.name);
         let bare = column.dtype.split('(').next().unwrap_or_default();
         let textual =
             matches!(bare, "ENUM" | "BIT" | "INTERVAL" | "BIGNUM" | "VARIANT" | "UNION" | "TIME WITH TIME ZONE");
         match (self, column.dtype.as_str()) {
             (_, "BIGINT" | "DECIMAL(38,0)") => format!("CAST({name} AS {}) AS {name}", column.dtype),
-            (Self::Json, "FLOAT" | "DOUBLE") => {
-                // JSON has no infinity and no NaN, and DuckDB writes them all the same
-                format!(
-                    "CASE WHEN isfinite({name}) THEN to_json({name}) ELSE to_json(CAST({name} AS VARCHAR)) END AS {name}"
-                )
-            }
             (Self::Arrow, _) if textual => format!("CAST({name} AS VARCHAR) AS {name}"),
             (_, "VARCHAR") => format!("CAST({name} AS VARCHAR) AS {name}"),
             _ => name,

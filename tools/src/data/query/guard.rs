@@ -9,6 +9,7 @@ use super::ast::Ast;
 use super::functions::{is_refused, makes_a_table, table_functions};
 use super::nesting;
 use super::place::place;
+use crate::data::duck::reworded;
 use crate::{Limits, ToolError, WorkspacePath};
 
 const QUERY_NODES: [&str; 4] = ["SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"];
@@ -19,6 +20,14 @@ const ONE_SELECT: &str = "data_query runs exactly one SELECT or WITH statement";
 /// # Errors
 /// `BadQuery` for anything that is not one SELECT over plain tables; `TooLarge` for a text over the limits.
 pub(super) fn tables_of(sql: &str, aliases: &[&str], limits: &Limits) -> Result<Vec<String>, ToolError> {
+    Ok(located(sql, aliases, limits)?.into_iter().map(|(_, name)| name).collect())
+}
+
+/// As [`tables_of`], each with where it is first named, as a byte of `sql`.
+///
+/// # Errors
+/// As there.
+pub(super) fn located(sql: &str, aliases: &[&str], limits: &Limits) -> Result<Vec<(Option<usize>, String)>, ToolError> {
     let chars = sql.chars().count();
     if chars > limits.max_sql_chars {
         let most = limits.max_sql_chars;
@@ -51,7 +60,8 @@ fn parse_error(ast: &Ast, sql: &str) -> ToolError {
     if ast.text(root, "error_type") == "not implemented" {
         return ToolError::bad_query(not_select(sql));
     }
-    let message = ast.text(root, "error_message").lines().next().unwrap_or("the SQL cannot be read").to_owned();
+    let message = ast.text(root, "error_message").lines().next().unwrap_or("the SQL cannot be read");
+    let message = reworded(message).unwrap_or_else(|| message.to_owned());
     match ast.number(root, "position").and_then(|at| usize::try_from(at).ok()) {
         Some(at) => ToolError::bad_query(format!("{message} ({})", place(sql, at))),
         None => ToolError::bad_query(message),
@@ -116,7 +126,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Goes over all nodes below `statement`, with its own stack: SQL may nest deeper than ours.
-    fn run(mut self, statement: usize) -> Result<Vec<String>, ToolError> {
+    fn run(mut self, statement: usize) -> Result<Vec<(Option<usize>, String)>, ToolError> {
         self.refuse_bare_show(statement)?;
         let mut open: Vec<(usize, Option<Rc<Scope>>)> = vec![(statement, None)];
         while let Some((node, scope)) = open.pop() {
@@ -127,7 +137,8 @@ impl Walk<'_> {
             open.extend(rest.map(|child| (*child, inner.clone())));
         }
         self.found.sort_by_key(|(place, _)| *place);
-        Ok(self.found.into_iter().map(|(_, name)| name).collect())
+        let within = |place: u64| usize::try_from(place).ok().filter(|place| *place <= self.sql.len());
+        Ok(self.found.into_iter().map(|(place, name)| (within(place), name)).collect())
     }
 
     /// The scope of what lies below `node`; its common table expressions are put on the stack, each with those before it.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(in crate::data) use place::place;
 
 use self::export::Output;
-use super::cells::preview;
+use super::cells::{columns_left_out, heads, preview};
 use super::duck::{self, Fault, Hidden, Phase, Watch, ident};
 use super::reader::{Means, Sources, columns_of};
 use crate::{Column, Context, InputSpec, Limits, Report, Tool, ToolError, WorkspacePath};
@@ -27,6 +27,10 @@ use crate::{Column, Context, InputSpec, Limits, Report, Tool, ToolError, Workspa
 /// The whole result, as a table. No file can be called so: workspace paths hold no control characters.
 const RESULT: &str = "\u{1}result";
 
+/// Columns of a result. Many more are slow in the engine, where no stop is heard, and of no use to a reader.
+const MAX_COLUMNS: usize = 4_096;
+
+const OPEN: Phase = Phase { message: "opening the inputs", from: 0.0, to: 5.0 };
 const READ: Phase = Phase { message: "running the query", from: 5.0, to: 85.0 };
 const SHOW: Phase = Phase { message: "reading the first rows", from: 85.0, to: 87.0 };
 const WRITE: Phase = Phase { message: "writing the result", from: 87.0, to: 99.0 };
@@ -70,17 +74,18 @@ impl Tool for Query {
     const TITLE: &'static str = "Query tables with SQL";
     const DESCRIPTION: &'static str = "Runs one SQL SELECT (DuckDB dialect: joins, windows, CTEs, PIVOT … IN, JSON and list \
         functions) over tables of the workspace: CSV and TSV (also gzipped, any common separator and encoding), JSON, NDJSON, \
-        Parquet, Arrow IPC. Use it to filter, join, aggregate or reshape tables of any size. Returns the first rows and keeps \
+        Parquet, Arrow IPC. Times with a zone are read as TIMESTAMP in UTC. Use it to filter, join, aggregate or reshape tables of any size. Returns the first rows and keeps \
         the whole result as an artifact (Parquet, CSV, JSON or Arrow) that the next query can read by its path. \
         Use data_profile first when the columns are unknown.";
 
     fn inputs(&self, params: &Params) -> Result<Vec<InputSpec>, ToolError> {
         let limits = Limits::default();
         check_aliases(&params.files, &limits)?;
-        let tables = guard::tables_of(&params.sql, &aliases(params), &limits)?;
+        let tables = guard::located(&params.sql, &aliases(params), &limits)?;
         let named = params.files.iter().map(|(name, path)| InputSpec::Path { name: name.clone(), path: path.clone() });
         let is_alias = |table: &String| params.files.keys().any(|alias| alias.to_lowercase() == table.to_lowercase());
-        let others = tables.into_iter().filter(|table| !is_alias(table)).map(InputSpec::Table);
+        let others = tables.into_iter().filter(|(_, name)| !is_alias(name));
+        let others = others.map(|(at, name)| InputSpec::Table { name, place: at.map(|at| place(&params.sql, at)) });
         Ok(named.chain(others).collect())
     }
 
@@ -88,8 +93,8 @@ impl Tool for Query {
         let tables = guard::tables_of(&params.sql, &aliases(&params), ctx.limits())?;
         let target = ctx.output(params.output.file_name(), params.output.mime())?;
         let watch = Watch::new(ctx);
-        watch.say(0.0, "opening the inputs");
-        let mut sources = Sources::open(ctx.inputs(), Means::of(ctx))?;
+        watch.say(OPEN.from, OPEN.message);
+        let mut sources = Sources::open(ctx.inputs(), Means::of(ctx, &watch, OPEN))?;
         let connection = duck::open(ctx.limits(), ctx.scratch(), &sources.locals(), std::slice::from_ref(&target))?;
 
         let made =
@@ -99,7 +104,7 @@ impl Tool for Query {
         made.map_err(|fault| {
             let columns = sources.columns(&connection);
             fault.into_query_error(&params.sql, &tables, &columns, &hidden)
-        })?;
+        })??;
 
         let shown = watch.during(&connection, SHOW, || {
             Shown::of(&connection, &params, ctx.limits())
@@ -110,7 +115,7 @@ impl Tool for Query {
             written.map_err(|error| ToolError::new(error.kind, hidden.scrub(&error.message)))
         })?;
         watch.say(100.0, "done");
-        Ok(shown.into_report(&params, ctx))
+        Ok(shown.into_report(&params, ctx, sources.notes()))
     }
 }
 
@@ -145,17 +150,25 @@ fn internal(fault: Fault, hidden: &Hidden, what: &str) -> ToolError {
 }
 
 /// Runs `sql` into the result table. It is prepared alone first, so that a fault in it is told in its own lines.
-fn materialise(connection: &Connection, sql: &str) -> Result<(), Fault> {
-    drop(connection.prepare(sql)?);
+fn materialise(connection: &Connection, sql: &str) -> Result<Result<(), ToolError>, Fault> {
+    let columns = connection.prepare(sql)?.column_count();
+    if columns > MAX_COLUMNS {
+        let message =
+            format!("the result has {columns} columns; at most {MAX_COLUMNS} are allowed, select those you need");
+        return Ok(Err(ToolError::too_large(message)));
+    }
     let ahead = format!("CREATE OR REPLACE TEMP TABLE {} AS\n", ident(RESULT));
     let made = connection.execute_batch(&format!("{ahead}{sql}"));
-    made.map_err(|error| Fault::from(error).behind(ahead.len()))
+    made.map(Ok).map_err(|error| Fault::from(error).behind(ahead.len()))
 }
 
 /// The result, looked at.
 struct Shown {
-    exports: Vec<export::Export>,
+    /// The columns, with their types in the artifact.
+    exports: Vec<Column>,
     rows: Vec<Vec<serde_json::Value>>,
+    /// How many of the columns are shown.
+    columns: usize,
     row_count: u64,
     truncated: bool,
 }
@@ -170,10 +183,10 @@ impl Shown {
         let preview = preview(connection, &result, &columns, most, limits)?;
         let truncated = preview.cut || (preview.rows.len() as u64) < row_count;
         let exports = export::plan(connection, &result, columns)?;
-        Ok(Self { exports, rows: preview.rows, row_count, truncated })
+        Ok(Self { exports, rows: preview.rows, columns: preview.columns, row_count, truncated })
     }
 
-    fn into_report(self, params: &Params, ctx: &Context) -> Report {
+    fn into_report(self, params: &Params, ctx: &Context, notes: Vec<String>) -> Report {
         let artifact = params.output.file_name();
         let (rows, columns) = (self.row_count, self.exports.len());
         let plural = |number: u64| if number == 1 { "" } else { "s" };
@@ -184,15 +197,17 @@ impl Shown {
                 self.rows.len()
             )
         });
+        let left_out = columns_left_out(self.columns, columns);
+        let shown = self.exports.into_iter().take(self.columns);
         let tables = ctx.inputs().iter().map(|input| (input.name.clone(), input.path.clone())).collect();
         let details = Details { artifact: artifact.to_owned(), tables };
         Report {
             summary: format!("{rows} row{} × {columns} column{} in {artifact}", plural(rows), plural(columns as u64)),
-            columns: self.exports.into_iter().map(|export| Column { name: export.name, dtype: export.dtype }).collect(),
+            columns: heads(shown, ctx.limits()),
             rows: self.rows,
             row_count: Some(rows),
             truncated: self.truncated,
-            guidance: guidance.into_iter().collect(),
+            guidance: left_out.into_iter().chain(guidance).chain(notes).collect(),
             details: serde_json::to_value(details).expect("details are plain data"),
         }
     }

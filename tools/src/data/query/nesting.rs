@@ -38,12 +38,18 @@ fn skip(rest: &str, first: char) -> usize {
         '-' if rest.starts_with("--") => until("\n", 2),
         '/' if rest.starts_with("/*") => until("*/", 2),
         'e' | 'E' if rest[1..].starts_with('\'') => escaped(rest),
+        c if c.is_alphabetic() || c == '_' => word(rest), // whole, lest the e of DATE'…' begin an e'…'
         '$' => match dollar_tag(rest) {
             Some(tag) => until(tag, tag.len()),
             None => 1,
         },
         c => c.len_utf8(),
     }
+}
+
+/// The length of the name or keyword that `rest` begins with.
+fn word(rest: &str) -> usize {
+    rest.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').unwrap_or(rest.len())
 }
 
 /// The length of `e'…'`, in which a backslash takes the next character's meaning away.
@@ -70,6 +76,8 @@ fn dollar_tag(rest: &str) -> Option<&str> {
 fn depth_counts_brackets_but_not_quoted_ones() {
     assert_eq!(depth("f(g([1, 2]), h(3))"), 3);
     assert_eq!(depth(r#"'((((' || "((" || e'\'((' || $$((($$ || $a$(($a$ /* ((( */ || (1) -- (((("#), 1);
+    assert_eq!(depth(r"date'\' || ((1))"), 2);
+    assert_eq!(depth(r"type'\' || e'\'((' || name || (1)"), 1);
     assert_eq!(depth("-- it's\n((1))"), 2);
     assert!(check(&format!("select {}1", "(".repeat(201))).is_err());
 }

@@ -1,5 +1,7 @@
 //! Queries from the call to the artifact, on real files.
 
+mod refusals;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,7 +53,8 @@ fn inputs_are_known_before_the_job_exists() {
     let tool = catalogue.get("data_query").expect("exists");
     let specs = tool.inputs(&json!({"sql": "FROM a JOIN b USING (x)", "files": {"a": "deep/a.csv"}})).expect("valid");
     let path = "deep/a.csv".parse().expect("valid");
-    assert_eq!(specs, [InputSpec::Path { name: "a".to_owned(), path }, InputSpec::Table("b".to_owned())]);
+    let table = InputSpec::Table { name: "b".to_owned(), place: Some("line 1, column 13".to_owned()) };
+    assert_eq!(specs, [InputSpec::Path { name: "a".to_owned(), path }, table]);
     for bad in [json!({"sql": "FROM a", "files": {"": "a.csv"}}), json!({"sql": "FROM a", "files": {"a": "../a.csv"}})]
     {
         assert_eq!(tool.inputs(&bad).expect_err("refused").kind, ToolErrorKind::InvalidParams, "{bad}");
@@ -93,7 +96,7 @@ fn json_output_is_json_whatever_the_numbers() {
     let outcome = workspace.run("data_query", &params).expect("runs");
     let bytes = std::fs::read(&outcome.artifacts[0].local).expect("artifact");
     let value: Value = serde_json::from_slice(&bytes).expect("valid JSON");
-    assert_eq!(value, json!([{"a": "nan", "b": "-inf", "c": 1.5}]));
+    assert_eq!(value, json!([{"a": "NaN", "b": "-Infinity", "c": 1.5}]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Means;
-use super::encoding::fill;
+use super::encoding::{self, fill};
 use super::format::Found;
 use super::records::{Counter, Record};
 use super::text;
@@ -30,7 +30,7 @@ impl Options {
     /// # Errors
     /// `BadInput` for a file without a header.
     pub(super) fn find(name: &str, found: &Found, tabs: bool) -> Result<Self, ToolError> {
-        let text = found.head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&found.head);
+        let text = found.head.strip_prefix(encoding::MARK).unwrap_or(&found.head);
         if found.whole && text.iter().all(u8::is_ascii_whitespace) {
             return Err(ToolError::bad_input(format!("{name} has no header and no rows; upload it again")));
         }
@@ -38,13 +38,12 @@ impl Options {
         Ok(Self { separator, gzip: found.gzip, strict: true })
     }
 
-    /// What stands after FROM; `local` is an SQL literal.
-    pub(super) fn relation(&self, local: &str) -> String {
+    /// What DuckDB is told of the file before it looks.
+    pub(super) fn given(&self) -> String {
         let separator = if self.separator == b'\t' { "\\t".to_owned() } else { char::from(self.separator).to_string() };
-        // Types come from all rows: one found in the first rows alone would round or cut what a later row holds.
         format!(
-            "read_csv({local}, delim = '{separator}', quote = '\"', escape = '\"', comment = '', skip = 0, \
-             compression = '{}', sample_size = -1, strict_mode = {})",
+            "delim = '{separator}', quote = '\"', escape = '\"', comment = '', skip = 0, compression = '{}', \
+             strict_mode = {}",
             if self.gzip { "gzip" } else { "none" },
             self.strict,
         )
@@ -87,14 +86,15 @@ impl Options {
     /// Counts the fields of every row.
     ///
     /// # Errors
-    /// `BadInput` naming the first line whose number of fields is not the header's, or whose quotes never close.
+    /// `BadInput` naming the first line whose number of fields is not the header's, whose quotes never close, or where text
+    /// follows a closing quote: read leniently, that text would be lost.
     fn look_for_ragged(&self, name: &str, local: &Path, means: Means) -> Result<(), ToolError> {
         let mut text = text::open(local, name, self.gzip)?;
         let mut counter = Counter::new(self.separator);
         let mut buffer = vec![0; 256 * 1024];
         let mut rows = Rows::default();
         loop {
-            means.cancel.check()?;
+            means.cancel().check()?;
             let read = fill(name, &mut text, &mut buffer)?;
             counter.feed(&buffer[..read], |record| rows.see(record));
             if let Some(ragged) = rows.ragged {
@@ -110,19 +110,28 @@ impl Options {
                 "{name}, line {line}: a quoted field is never closed; add its quote"
             )));
         }
-        rows.ragged.map_or(Ok(()), |ragged| Err(ragged_error(name, ragged, rows.header)))
+        match (rows.ragged, rows.stray) {
+            (Some(ragged), _) => Err(ragged_error(name, ragged, rows.header)),
+            (None, Some(line)) => Err(stray_error(name, line)),
+            (None, None) => Ok(()),
+        }
     }
 }
 
-/// The rows seen so far: how many fields the first has, and the first that has another number.
+/// The rows seen so far: how many fields the first has, the first that has another number, and the line of the first with text
+/// behind a closing quote.
 #[derive(Default)]
 struct Rows {
     header: usize,
     ragged: Option<Record>,
+    stray: Option<u64>,
 }
 
 impl Rows {
     fn see(&mut self, record: Record) {
+        if record.stray {
+            self.stray.get_or_insert(record.line);
+        }
         if self.header == 0 {
             self.header = record.fields;
         } else if record.fields != self.header && self.ragged.is_none() {
@@ -149,6 +158,12 @@ fn ragged_error(name: &str, row: Record, header: usize) -> ToolError {
         header
     );
     ToolError::new(ToolErrorKind::BadInput, message)
+}
+
+fn stray_error(name: &str, line: u64) -> ToolError {
+    ToolError::bad_input(format!(
+        "{name}, line {line}: text follows a closing quote; write a quote inside a quoted field twice, or mend that field"
+    ))
 }
 
 /// The separator that gives most rows the first row's number of fields.

@@ -8,6 +8,8 @@ use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use crate::{Cancel, ToolError};
 
 const CHUNK: usize = 256 * 1024;
+/// What a text in UTF-8 may begin with.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a text's beginning says about its encoding.
 #[derive(Debug, PartialEq)]
@@ -73,7 +75,7 @@ pub(super) fn guess(name: &str, mut text: impl Read, cancel: &Cancel) -> Result<
     }
     match tally.first_broken {
         None => Ok(None),
-        Some(line) if tally.characters > tally.broken => Err(ToolError::bad_input(format!(
+        Some(line) if tally.characters >= tally.places => Err(ToolError::bad_input(format!(
             "{name} is UTF-8 but for {} bytes, the first in line {line}; save it as UTF-8 throughout",
             tally.broken
         ))),
@@ -86,7 +88,10 @@ pub(super) fn guess(name: &str, mut text: impl Read, cancel: &Cancel) -> Result<
 struct Tally {
     /// Characters of more than one byte.
     characters: u64,
+    /// Bytes that are none.
     broken: u64,
+    /// How often there are such.
+    places: u64,
     first_broken: Option<u64>,
     line: u64,
 }
@@ -109,6 +114,7 @@ impl Tally {
             self.line += line_ends(text);
             if bad > 0 {
                 self.broken += bad as u64;
+                self.places += 1;
                 self.first_broken.get_or_insert(self.line);
             }
             at += good + bad;

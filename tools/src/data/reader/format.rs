@@ -27,6 +27,13 @@ pub(super) enum Format {
     ArrowStream,
 }
 
+impl Format {
+    /// Whether it is JSON of either kind.
+    pub(super) fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Lines)
+    }
+}
+
 /// A file's format, whether it is gzipped, and its beginning (not gzipped).
 pub(super) struct Found {
     pub(super) format: Format,

@@ -4,16 +4,21 @@
 //! [`columnar()`] gives a Parquet file for Polars. Only this module knows formats, separators and encodings.
 
 mod arrow;
+mod castings;
 mod columnar;
 mod csv;
+mod dialect;
 mod encoding;
 mod format;
+mod ipc;
 mod json;
+mod meter;
 mod parquet;
 mod peek;
 mod records;
 mod source;
 mod text;
+mod view;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +28,7 @@ pub(super) use columnar::{Columnar, columnar};
 pub(super) use peek::{Shape, lines_of, shape_of, shorten};
 pub(super) use source::Source;
 
-use super::duck::{Fault, Hidden, ident};
+use super::duck::{Fault, Hidden, Phase, Watch, ident};
 use crate::{Cancel, Column, Context, Input, Limits, ToolError};
 
 /// What opening a file may use.
@@ -33,16 +38,28 @@ pub(super) struct Means<'a> {
     pub(super) scratch: &'a Path,
     /// The job's bounds.
     pub(super) limits: &'a Limits,
-    /// Polled while a file is rewritten.
-    pub(super) cancel: &'a Cancel,
+    /// Polled, and told how far it is, while a file is rewritten.
+    pub(super) watch: &'a Watch,
+    /// The part of the job that this is.
+    pub(super) phase: Phase,
     /// How many rows of a file will be looked at, where that spares work.
     pub(super) rows: usize,
 }
 
 impl<'a> Means<'a> {
     /// All that the job of `ctx` has, for all rows.
-    pub(super) fn of(ctx: &'a Context) -> Self {
-        Self { scratch: ctx.scratch(), limits: ctx.limits(), cancel: ctx.cancel(), rows: usize::MAX }
+    pub(super) fn of(ctx: &'a Context, watch: &'a Watch, phase: Phase) -> Self {
+        Self { scratch: ctx.scratch(), limits: ctx.limits(), watch, phase, rows: usize::MAX }
+    }
+
+    /// The flag that stops the job.
+    fn cancel(&self) -> &'a Cancel {
+        self.watch.cancel()
+    }
+
+    /// Tells that a file is rewritten up to `share`, of 1.
+    fn say(&self, share: f64, message: &str) {
+        self.watch.say(self.phase.from + share.min(1.0) * (self.phase.to - self.phase.from), message);
     }
 }
 
@@ -60,7 +77,7 @@ impl<'a> Sources<'a> {
     pub(super) fn open(inputs: &[Input], means: Means<'a>) -> Result<Self, ToolError> {
         let mut list: Vec<Source> = Vec::new();
         for input in inputs {
-            means.cancel.check()?;
+            means.cancel().check()?;
             if !list.iter().any(|known| known.name.to_lowercase() == input.name.to_lowercase()) {
                 list.push(Source::open(input, list.len(), means)?);
             }
@@ -98,9 +115,9 @@ impl<'a> Sources<'a> {
                 Ok(value) => return Ok(Ok(value)),
                 Err(fault) => fault,
             };
-            self.means.cancel.check()?;
+            self.means.cancel().check()?;
             let Some(source) = self.list.iter_mut().find(|source| source.is_blamed_by(&fault)) else {
-                return Ok(Err(fault));
+                return if fault.may_be_damage() { self.find_damage().map(|()| Err(fault)) } else { Ok(Err(fault)) };
             };
             if let Some(error) = fault.resources() {
                 return Err(error);
@@ -109,6 +126,14 @@ impl<'a> Sources<'a> {
                 return Err(source.explain(&fault, self.means));
             }
         }
+    }
+
+    /// Reads all of every Parquet file: of damaged pages DuckDB tells without saying whose they are.
+    ///
+    /// # Errors
+    /// `BadInput` for the first that cannot be read.
+    fn find_damage(&self) -> Result<(), ToolError> {
+        self.list.iter().try_for_each(|source| source.read_through(self.means))
     }
 
     /// The names of all columns of all inputs, each once, for "did you mean".
@@ -120,13 +145,14 @@ impl<'a> Sources<'a> {
         names
     }
 
-    fn views(&self, connection: &Connection) -> Result<(), Fault> {
-        for source in &self.list {
-            let sql =
-                format!("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM {}", ident(&source.name), source.relation());
-            connection.execute_batch(&sql)?;
-        }
-        Ok(())
+    /// What the caller should know of how the inputs are read.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.list.iter().flat_map(Source::told).collect()
+    }
+
+    fn views(&mut self, connection: &Connection) -> Result<(), Fault> {
+        let rows = self.means.rows;
+        self.list.iter_mut().try_for_each(|source| source.make_view(connection, rows))
     }
 }
 
@@ -135,7 +161,8 @@ impl<'a> Sources<'a> {
 /// # Errors
 /// DuckDB's, when `relation` is nothing it knows.
 pub(super) fn columns_of(connection: &Connection, relation: &str) -> Result<Vec<Column>, Fault> {
-    let mut statement = connection.prepare(&format!("SELECT column_name, column_type FROM (DESCRIBE {relation})"))?;
+    let described = format!("SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {relation})");
+    let mut statement = connection.prepare(&described)?;
     let columns = statement.query_map([], |row| Ok(Column { name: row.get(0)?, dtype: row.get(1)? }))?;
     Ok(columns.collect::<duckdb::Result<_>>()?)
 }

@@ -2,11 +2,14 @@
 //!
 //! A footer is a few bytes that an engine believes: a small file that declares a huge number of rows can make one abort.
 
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::format;
+use crate::guard::guarded;
 use crate::{Input, ToolError};
 
 const MAGIC: &[u8] = b"PAR1";
@@ -26,9 +29,10 @@ pub(super) fn check(input: &Input) -> Result<(), ToolError> {
     if size < LEAST_BYTES || !ends_well(&mut file) {
         return Err(cut_short(name));
     }
-    let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|_| {
-        ToolError::bad_input(format!("{name} is damaged: its footer cannot be read; write or upload it again"))
-    })?;
+    let unreadable =
+        || ToolError::bad_input(format!("{name} is damaged: its footer cannot be read; write or upload it again"));
+    let parsed = guarded(unreadable, || Ok(ParquetMetaDataReader::new().parse_and_finish(&file)))?;
+    let metadata = parsed.map_err(|_| unreadable())?;
     judge(&metadata, size)
         .map_err(|why| ToolError::bad_input(format!("{name} is damaged: {why}; write or upload it again")))
 }
@@ -57,10 +61,27 @@ fn judge(metadata: &ParquetMetaData, size: u64) -> Result<(), String> {
     }
     let columns = metadata.file_metadata().schema_descr().num_columns() as u64;
     let cells = declared.saturating_mul(columns.max(1));
-    if cells > HARMLESS_CELLS && cells / size > CELLS_PER_BYTE {
+    if !is_plausible(cells, size) {
         return Err(format!("it declares {declared} rows of {columns} columns in {size} bytes"));
     }
     Ok(())
+}
+
+/// Whether a file of `size` bytes may hold so many cells.
+pub(super) fn is_plausible(cells: u64, size: u64) -> bool {
+    cells <= HARMLESS_CELLS || cells / size.max(1) <= CELLS_PER_BYTE
+}
+
+/// What is wrong with a file that [`is_plausible`] denies.
+pub(super) fn promise(cells: u64, size: u64) -> String {
+    format!("it declares {cells} values in {size} bytes")
+}
+
+/// The columns' names as the file `local`, which passed [`check`], spells them.
+pub(super) fn names(local: &Path) -> Option<Vec<String>> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&File::open(local).ok()?).ok()?;
+    let fields = metadata.file_metadata().schema_descr().root_schema().get_fields().iter();
+    Some(fields.map(|field| field.name().to_owned()).collect())
 }
 
 fn check_chunk(column: &parquet::file::metadata::ColumnChunkMetaData, size: u64) -> Result<(), String> {

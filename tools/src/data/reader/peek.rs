@@ -71,7 +71,7 @@ fn encoding_of(input: &Input, head: &[u8]) -> Result<&'static Encoding, ToolErro
         Verdict::Is(encoding) => encoding,
         Verdict::LookAtAll => {
             let guess = encoding::guess(input.path.as_str(), head, &crate::Cancel::default());
-            guess.ok().flatten().unwrap_or(encoding_rs::WINDOWS_1252)
+            guess.ok().flatten().unwrap_or(UTF_8) // UTF-8 but for a few bytes
         }
     })
 }

@@ -7,6 +7,8 @@
 pub(super) struct Record {
     pub(super) line: u64,
     pub(super) fields: usize,
+    /// Whether text follows a closing quote.
+    pub(super) stray: bool,
 }
 
 /// Where in a field the count stands.
@@ -17,6 +19,8 @@ enum At {
     Quoted,
     /// After a quote inside a quoted field: its end, or the first half of a doubled one.
     Quote,
+    /// After its end and spaces.
+    Closed,
 }
 
 /// Counts records while text is fed to it.
@@ -25,6 +29,7 @@ pub(super) struct Counter {
     line: u64,
     start: u64,
     fields: usize,
+    stray: bool,
     at: At,
     /// Whether the current record has no byte yet.
     blank: bool,
@@ -33,7 +38,7 @@ pub(super) struct Counter {
 
 impl Counter {
     pub(super) fn new(separator: u8) -> Self {
-        Self { separator, line: 1, start: 1, fields: 1, at: At::Start, blank: true, after_return: false }
+        Self { separator, line: 1, start: 1, fields: 1, stray: false, at: At::Start, blank: true, after_return: false }
     }
 
     /// Counts `bytes`; `found` hears of every record that ended, blank lines left out.
@@ -64,6 +69,11 @@ impl Counter {
         }
         self.at = match (self.at, byte) {
             (At::Start | At::Quote, b'"') => At::Quoted,
+            (At::Quote | At::Closed, b' ') => At::Closed,
+            (At::Quote | At::Closed, _) => {
+                self.stray = true;
+                At::Plain
+            }
             _ => At::Plain,
         };
     }
@@ -82,9 +92,9 @@ impl Counter {
 
     fn end(&mut self, found: &mut impl FnMut(Record)) {
         if !self.blank {
-            found(Record { line: self.start, fields: self.fields });
+            found(Record { line: self.start, fields: self.fields, stray: self.stray });
         }
-        (self.start, self.fields, self.at, self.blank) = (self.line, 1, At::Start, true);
+        (self.start, self.fields, self.stray, self.at, self.blank) = (self.line, 1, false, At::Start, true);
     }
 }
 

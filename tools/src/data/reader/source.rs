@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use duckdb::Connection;
+
 use super::format::{self, Format};
+use super::view::Settled;
 use super::{Means, arrow, csv, json, parquet, text};
 use crate::data::duck::{self, Fault};
 use crate::{Input, ToolError};
@@ -25,7 +28,12 @@ pub(in crate::data) struct Source {
     pub(super) kind: Kind,
     /// The input, unchanged.
     pub(super) input: Input,
-    number: usize,
+    /// Tells its copies from others'.
+    pub(super) number: usize,
+    /// What a look at all of it found, once there was one.
+    pub(super) settled: Option<Settled>,
+    /// What the caller should know of how it was converted.
+    pub(super) notes: Vec<String>,
 }
 
 impl Source {
@@ -43,12 +51,14 @@ impl Source {
             kind: Kind::Parquet,
             input: input.clone(),
             number,
+            settled: None,
+            notes: Vec::new(),
         };
         match found.format {
             Format::Parquet => parquet::check(input)?,
             Format::ArrowFile | Format::ArrowStream => {
                 source.local = source.copy(means, "parquet");
-                arrow::to_parquet(input, found.format, &source.local, means)?;
+                source.notes = arrow::to_parquet(input, found.format, &source.local, means)?;
             }
             Format::Csv { .. } | Format::Json | Format::Lines => source.open_text(found, means)?,
         }
@@ -71,14 +81,22 @@ impl Source {
         means.scratch.join(format!("input-{}.{ending}", self.number))
     }
 
-    /// What stands after FROM.
-    pub(in crate::data) fn relation(&self) -> String {
-        let local = duck::text(&self.local.to_string_lossy());
-        match &self.kind {
-            Kind::Csv(options) => options.relation(&local),
-            Kind::Json(options) => options.relation(&local),
-            Kind::Parquet => format!("read_parquet({local})"),
-        }
+    /// Makes the view by which the SQL knows it, of which `rows` rows will be asked for.
+    ///
+    /// # Errors
+    /// DuckDB's.
+    pub(super) fn make_view(&mut self, connection: &Connection, rows: usize) -> Result<(), Fault> {
+        let settled = match self.settled.take() {
+            Some(settled) => settled,
+            None => Settled::of(self, connection, rows)?,
+        };
+        let settled = self.settled.insert(settled);
+        Ok(connection.execute_batch(&settled.view(&self.name))?)
+    }
+
+    /// What the caller should know of how the file is read.
+    pub(super) fn told(&self) -> impl Iterator<Item = String> {
+        self.notes.iter().chain(self.settled.iter().filter_map(|settled| settled.note.as_ref())).cloned()
     }
 
     /// Whether `fault` came out of this file.
@@ -91,6 +109,7 @@ impl Source {
     /// # Errors
     /// `BadInput` when the other way cannot work either.
     pub(super) fn reopen(&mut self, fault: &Fault, means: Means) -> Result<bool, ToolError> {
+        self.settled = None;
         let other_encoding = fault.message.contains("nvalid unicode") || fault.message.contains("nvalid UTF");
         if other_encoding && self.local == self.input.local {
             let copy = self.copy(means, "txt");
@@ -110,7 +129,8 @@ impl Source {
         }
         match &mut self.kind {
             Kind::Csv(options) => options.relax(&self.path, &self.local, fault, means),
-            Kind::Json(_) | Kind::Parquet => Ok(false),
+            Kind::Json(options) => Ok(options.widen(means.rows)),
+            Kind::Parquet => Ok(false),
         }
     }
 
@@ -119,12 +139,30 @@ impl Source {
         match &self.kind {
             Kind::Csv(options) => options.explain(&self.path, &self.local, fault, means),
             Kind::Json(_) => json::explain(&self.path, fault),
-            Kind::Parquet => {
-                let mut hidden = duck::Hidden::default();
-                hidden.add(&self.local, &self.path);
-                let why = hidden.scrub(&fault.first_line());
-                ToolError::bad_input(format!("{} is damaged: {why}; write or upload it again", self.path))
-            }
+            Kind::Parquet => self.damaged(fault),
         }
+    }
+
+    fn damaged(&self, fault: &Fault) -> ToolError {
+        let mut hidden = duck::Hidden::default();
+        hidden.add(&self.local, &self.path);
+        let why = hidden.scrub(&fault.first_line());
+        ToolError::bad_input(format!("{} is damaged: {why}; write or upload it again", self.path))
+    }
+
+    /// Reads every value of a Parquet file, on a connection of its own: some faults leave theirs unusable.
+    ///
+    /// # Errors
+    /// `BadInput` when that fails.
+    pub(super) fn read_through(&self, means: Means) -> Result<(), ToolError> {
+        if !matches!(self.kind, Kind::Parquet) {
+            return Ok(());
+        }
+        let connection = duck::open(means.limits, means.scratch, std::slice::from_ref(&self.local), &[])?;
+        let local = duck::text(&self.local.to_string_lossy());
+        let sql = format!("SELECT max(hash(COLUMNS(*))) FROM read_parquet({local})");
+        let read = means.watch.stoppable(&connection, || connection.execute_batch(&sql).map_err(Fault::from));
+        means.cancel().check()?;
+        read.map_err(|fault| fault.resources().unwrap_or_else(|| self.damaged(&fault)))
     }
 }

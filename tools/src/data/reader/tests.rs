@@ -1,5 +1,8 @@
 //! One table in every format, separator and encoding; and files that are not what they claim.
 
+mod damage;
+mod look;
+
 use std::fs;
 use std::io::Write;
 use std::sync::Arc;

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Step;
-use crate::ToolError;
 use crate::image::picture::{Bounds, Layout, Picture, Sample, Samples, premultiply, unpremultiply};
+use crate::{Cancel, ToolError};
 
 const MAX_SIGMA: f32 = 1_000.0;
 const PASSES: usize = 3;
@@ -39,13 +39,13 @@ impl Step for Blur {
         Err(format!("sigma is {}; give more than 0 and at most {MAX_SIGMA} pixels", self.sigma))
     }
 
-    fn apply(&self, mut picture: Picture, _: Bounds<'_>) -> Result<Picture, ToolError> {
+    fn apply(&self, mut picture: Picture, bounds: Bounds<'_>) -> Result<Picture, ToolError> {
         let layout = Layout::of(&picture.pixels);
         let filter = Filter::of(self.sigma);
         match Samples::of(&mut picture.pixels) {
-            Samples::Bytes(samples) => blur(samples, layout, &filter),
-            Samples::Words(samples) => blur(samples, layout, &filter),
-        }
+            Samples::Bytes(samples) => blur(samples, layout, &filter, bounds.cancel),
+            Samples::Words(samples) => blur(samples, layout, &filter, bounds.cancel),
+        }?;
         Ok(picture)
     }
 }
@@ -112,15 +112,22 @@ impl Window {
     }
 }
 
-fn blur<T: Sample>(samples: &mut [T], layout: Layout, filter: &Filter) {
+fn blur<T: Sample>(samples: &mut [T], layout: Layout, filter: &Filter, cancel: &Cancel) -> Result<(), ToolError> {
     let (channels, stride) = (layout.channels, layout.stride());
     premultiply(samples, layout);
     let rows: Vec<usize> = (0..layout.height).map(|row| row * stride).collect();
     let mut lines = Lines { length: layout.width, step: channels, filter, buffers: <[Vec<f32>; 2]>::default() };
-    rows.chunks(LANES / channels).for_each(|rows| lines.smooth(samples, rows, channels));
+    for rows in rows.chunks(LANES / channels) {
+        cancel.check()?;
+        lines.smooth(samples, rows, channels);
+    }
     (lines.length, lines.step) = (layout.height, stride);
-    (0..stride).step_by(LANES).for_each(|column| lines.smooth(samples, &[column], LANES.min(stride - column)));
+    for column in (0..stride).step_by(LANES) {
+        cancel.check()?;
+        lines.smooth(samples, &[column], LANES.min(stride - column));
+    }
     unpremultiply(samples, layout);
+    Ok(())
 }
 
 /// Lines of `length` samples, `step` apart, and room to work on as many as go side by side.

@@ -71,7 +71,8 @@ impl Operation {
 /// What every operation is.
 ///
 /// # Contract
-/// It keeps the colour type where it can, never opens files, and asks [`Bounds::check`] before it allocates a larger picture.
+/// It keeps the colour type where it can, never opens files, asks [`Bounds::check`] before it allocates a larger picture, and
+/// polls [`Bounds::cancel`] where it may work for long.
 pub(super) trait Step {
     /// What it is called in a call.
     fn name(&self) -> &'static str;
@@ -81,4 +82,17 @@ pub(super) trait Step {
 
     /// Does it.
     fn apply(&self, picture: Picture, bounds: Bounds<'_>) -> Result<Picture, ToolError>;
+}
+
+#[test]
+fn a_stop_is_heard_inside_an_operation_that_may_take_long() {
+    use crate::image::testing::{apply_unless, gradient};
+    use crate::{Cancel, ToolErrorKind};
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let steps: [&dyn Step; 2] = [&Blur { sigma: 3.0 }, &Rotate { degrees: 10.0, background: Background::default() }];
+    for step in steps {
+        let stopped = apply_unless(&cancel, step, gradient(16, 16, image::ColorType::Rgb8));
+        assert_eq!(stopped.expect_err(step.name()).kind, ToolErrorKind::Cancelled);
+    }
 }

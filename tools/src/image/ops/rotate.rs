@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Background, Step};
-use crate::ToolError;
 use crate::image::picture::{Bounds, Layout, Picture, Sample, Samples, premultiply, unpremultiply};
+use crate::{Cancel, ToolError};
 
 /// Turns the picture clockwise. Other angles than quarter turns make it larger, so that no corner is lost.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -54,24 +54,35 @@ impl Rotate {
         let mut to = DynamicImage::new(size.0, size.1, from.color());
         let (source, target) = (Layout::of(&from), Layout::of(&to));
         match (Samples::of(&mut from), Samples::of(&mut to)) {
-            (Samples::Bytes(from), Samples::Bytes(to)) => self.resample(from, source, to, target, turn),
-            (Samples::Words(from), Samples::Words(to)) => self.resample(from, source, to, target, turn),
+            (Samples::Bytes(from), Samples::Bytes(to)) => {
+                self.resample((from, source), (to, target), turn, bounds.cancel)
+            }
+            (Samples::Words(from), Samples::Words(to)) => {
+                self.resample((from, source), (to, target), turn, bounds.cancel)
+            }
             _ => unreachable!("both have one colour type"),
-        }
+        }?;
         Ok(picture.with(to))
     }
 
-    fn resample<T: Sample>(&self, from: &mut [T], source: Layout, to: &mut [T], target: Layout, turn: (f64, f64)) {
+    fn resample<T: Sample>(
+        &self,
+        (from, source): (&mut [T], Layout),
+        (to, target): (&mut [T], Layout),
+        turn: (f64, f64),
+        cancel: &Cancel,
+    ) -> Result<(), ToolError> {
         let mut background = self.background.pixel::<T>(source);
         premultiply(&mut background, source);
         premultiply(from, source);
         match source.channels {
-            1 => Surrounded::<T, 1>::new(from, source, &background).turned(to, target, turn),
-            2 => Surrounded::<T, 2>::new(from, source, &background).turned(to, target, turn),
-            3 => Surrounded::<T, 3>::new(from, source, &background).turned(to, target, turn),
-            _ => Surrounded::<T, 4>::new(from, source, &background).turned(to, target, turn),
-        }
+            1 => Surrounded::<T, 1>::new(from, source, &background).turned(to, target, turn, cancel),
+            2 => Surrounded::<T, 2>::new(from, source, &background).turned(to, target, turn, cancel),
+            3 => Surrounded::<T, 3>::new(from, source, &background).turned(to, target, turn, cancel),
+            _ => Surrounded::<T, 4>::new(from, source, &background).turned(to, target, turn, cancel),
+        }?;
         unpremultiply(to, target);
+        Ok(())
     }
 }
 
@@ -90,15 +101,20 @@ impl<'a, T: Sample, const CHANNELS: usize> Surrounded<'a, T, CHANNELS> {
     }
 
     /// Fills `to` with this picture, turned about its middle.
-    fn turned(&self, to: &mut [T], target: Layout, (sin, cos): (f64, f64)) {
+    ///
+    /// # Errors
+    /// `Cancelled` between two rows.
+    fn turned(&self, to: &mut [T], target: Layout, (sin, cos): (f64, f64), cancel: &Cancel) -> Result<(), ToolError> {
         let (middle_x, middle_y) = (self.width as f64 / 2.0 - 0.5, self.height as f64 / 2.0 - 0.5);
         for (row, line) in to.chunks_exact_mut(target.stride()).enumerate() {
+            cancel.check()?;
             let down = row as f64 + 0.5 - target.height as f64 / 2.0;
             for (column, pixel) in line.as_chunks_mut().0.iter_mut().enumerate() {
                 let across = column as f64 + 0.5 - target.width as f64 / 2.0;
                 *pixel = self.between(across * cos + down * sin + middle_x, down * cos - across * sin + middle_y);
             }
         }
+        Ok(())
     }
 
     /// What is at `x`, `y`, between four pixels, whose centres are whole numbers.

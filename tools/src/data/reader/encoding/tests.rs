@@ -50,3 +50,11 @@ fn a_broken_surrogate_is_refused_by_line() {
     let error = decoded(&bytes, UTF_16LE).expect_err("broken");
     assert_eq!(error.message, "t.csv is not valid UTF-16LE at line 2; save it as UTF-8");
 }
+
+#[test]
+fn valid_utf8_wins_a_tie() {
+    let error = guessed(b"\xc3\xa4,1\nx,\xff\n").expect_err("one character, one broken byte");
+    assert_eq!(error.message, "t.csv is UTF-8 but for 1 bytes, the first in line 2; save it as UTF-8 throughout");
+    let error = guessed(b"\xc3\xa4,1\nx,\xe2\x82\n").expect_err("one character, half of another");
+    assert!(error.message.starts_with("t.csv is UTF-8 but for 2 bytes"), "{error}");
+}

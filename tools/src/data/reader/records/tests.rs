@@ -35,3 +35,14 @@ fn a_quote_that_never_ends_is_named_by_the_line_it_began_in() {
 fn a_quote_inside_a_plain_field_is_a_character() {
     assert_eq!(count("5\" pipe,1\n6,2\n", b',').0, [(1, 2), (2, 2)]);
 }
+
+#[test]
+fn text_behind_a_closing_quote_is_seen() {
+    let stray = |text: &str| {
+        let mut found = Vec::new();
+        let mut counter = Counter::new(b',');
+        counter.feed(text.as_bytes(), |record| found.push(record.stray));
+        found
+    };
+    assert_eq!(stray("\"a\"b,1\n\"a\" ,1\n\"a\"\"b\",1\na\"b,1\n\"a\" b,1\n"), [true, false, false, false, true]);
+}

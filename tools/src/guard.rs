@@ -1,4 +1,4 @@
-//! A wall around one picture: a panic on hostile bytes fails that picture, not the batch and not the server.
+//! A wall around the reading of hostile bytes: a panic in a codec or a reader fails that file, not the batch and not the server.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,11 +8,11 @@ use crate::ToolError;
 ///
 /// # Errors
 /// Those of `work`, and `panicked`.
-pub(super) fn guarded<T>(
+pub(crate) fn guarded<T>(
     panicked: impl FnOnce() -> ToolError,
     work: impl FnOnce() -> Result<T, ToolError>,
 ) -> Result<T, ToolError> {
-    // Sound to go on: all that a picture's work changes is its own and is dropped with it.
+    // Sound to go on: all that one file's work changes is its own and is dropped with it.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()))
 }
 
