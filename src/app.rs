@@ -9,19 +9,19 @@ use std::time::Duration;
 use actix::{Actor as _, Addr};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
-use actors::ports::{Clock, Ports, SystemClock};
+use actors::ports::{BlobStore, Clock, JobQueue, Ports, SystemClock};
 use actors::{Compute, Core, CoreConfig, Drain, Recover, Supervisor};
 use anyhow::Context as _;
-use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
-use tools::context::hex;
 use tools::{Catalogue, Limits};
 
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
 use crate::cli::ui;
 use crate::config::snippets::Snippets;
-use crate::config::{Role, ServeConfig};
-use crate::store::LocalStore;
+use crate::config::{QueueConfig, Role, ServeConfig, StoreConfig};
+use crate::queue::AzureQueue;
+use crate::scratch::Scratch;
+use crate::store::{AzureStore, LocalStore};
 use crate::view::Viewer;
 use crate::{http, mcp, queue};
 
@@ -62,6 +62,8 @@ pub struct Running {
     /// The shared parts.
     pub app: web::Data<App>,
     server: actix_web::dev::Server,
+    /// Ours until the end.
+    _scratch: Scratch,
 }
 
 /// Serves until the process is asked to end (SIGTERM, Ctrl-C), and says where on standard output once it listens.
@@ -93,7 +95,7 @@ fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
 /// Builds everything and listens, running the tools of `catalogue`. Jobs that an earlier process left go on.
 ///
 /// # Errors
-/// A store that is in use or cannot be made, an address that cannot be bound, API keys that cannot be read.
+/// A store or queue that is in use or cannot be made, an address that cannot be bound, API keys that cannot be read.
 pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<Running> {
     // What may be refused comes first: a job that was begun for nothing would count as lost.
     let keyring = match &config.api_keys {
@@ -103,14 +105,9 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Res
     let listener =
         std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
     let addr = listener.local_addr()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = LocalStore::open(&config.store)?;
-    store.announce(&addr.to_string())?;
-    let queue = queue::local::open(Arc::clone(&clock), config.max_waiting);
-    let ports = Ports { store: Arc::new(store.clone()), queue: Arc::new(queue), clock };
-    // Servers with stores of their own may share a scratch disk, and clear only what is theirs.
-    config.scratch = config.scratch.join(store_name(&config));
-    clear(&config.scratch)?;
+    let ports = Box::pin(open_ports(&config, addr)).await?;
+    let scratch = Scratch::take(&config.scratch, &config.store)?;
+    config.scratch.clone_from(&scratch.path);
     let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
     let core = Core::new(core_config(&config), catalogue, ports, compute);
     let supervisor = Supervisor::new(core.clone()).start();
@@ -123,7 +120,33 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Res
     let (shutdown, hang_up) = (CancellationToken::new(), CancellationToken::new());
     let app = web::Data::new(App { core, supervisor, config, base_url, shutdown, hang_up });
     let server = listen(listener, app.clone(), web::Data::new(keyring), rules)?;
-    Ok(Running { addr, app, server })
+    Ok(Running { addr, app, server, _scratch: scratch })
+}
+
+/// The store and the queue that the settings name, made where they are missing.
+async fn open_ports(config: &ServeConfig, addr: SocketAddr) -> anyhow::Result<Ports> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store: Arc<dyn BlobStore> = match &config.store {
+        StoreConfig::Local(folder) => {
+            let store = LocalStore::open(folder)?;
+            store.announce(&addr.to_string())?;
+            Arc::new(store)
+        }
+        StoreConfig::Azure(url) => {
+            let store = AzureStore::new(url, &config.azure)?;
+            store.prepare().await?;
+            Arc::new(store)
+        }
+    };
+    let queue: Arc<dyn JobQueue> = match &config.queue {
+        QueueConfig::Local => Arc::new(queue::local::open(Arc::clone(&clock), config.max_waiting)),
+        QueueConfig::Azure(url) => {
+            let queue = AzureQueue::new(url, &config.azure, Arc::clone(&clock), config.max_waiting)?;
+            queue.prepare().await?;
+            Arc::new(queue)
+        }
+    };
+    Ok(Ports { store, queue, clock })
 }
 
 fn listen(
@@ -188,27 +211,6 @@ impl Running {
     }
 }
 
-/// A name for the store among those that use one scratch folder.
-fn store_name(config: &ServeConfig) -> String {
-    let digest = Sha256::digest(config.store.as_os_str().as_encoded_bytes());
-    format!("store-{:.16}", hex(&digest))
-}
-
-/// What earlier processes left half done: nobody's any more, since the store is ours alone.
-fn clear(scratch: &std::path::Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(scratch).context("making the scratch folder")?;
-    for entry in std::fs::read_dir(scratch)?.flatten() {
-        let name = entry.file_name();
-        let ours = ["job-", "upload-"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
-        if ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            std::fs::remove_dir_all(entry.path())?;
-        } else if ours {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 fn core_config(config: &ServeConfig) -> CoreConfig {
     let limits = Limits { memory_bytes: config.job_memory_bytes, threads: config.threads_per_job, ..Limits::default() };
     CoreConfig {
@@ -219,6 +221,7 @@ fn core_config(config: &ServeConfig) -> CoreConfig {
         heartbeat: HEARTBEAT,
         limits,
         runs_jobs: config.role != Role::Front,
+        exclusive: matches!(config.store, StoreConfig::Local(_)),
         ..CoreConfig::new(config.scratch.clone())
     }
 }

@@ -8,20 +8,24 @@
 //! | what a caller is shown of a job | [`view`] |
 //! | who calls, and from where | [`auth`] |
 //! | the settings | [`config`] |
-//! | bytes on disk, jobs that wait | [`store`], [`queue`] |
+//! | bytes on disk or in Azure, jobs that wait | [`store`], [`queue`] |
+//! | how Azure is spoken to: tries, time-outs, identity | [`azure`] |
 //! | what goes wrong, and how it looks outside | [`error`] |
 //! | logs | [`telemetry`] |
 //! | the command line and the client | [`cli`] |
 
 pub mod app;
 pub mod auth;
+mod azure;
 pub mod cli;
 pub mod config;
 pub mod error;
 pub mod http;
 pub mod mcp;
 pub mod queue;
+mod scratch;
 pub mod store;
 pub mod telemetry;
+mod tls;
 pub mod view;
 pub mod wait;

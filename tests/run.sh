@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every check and every test. Needs Rust and a C/C++ compiler; one build profile serves lints, tests and demo.
+# Runs every check and every test. Needs Rust, a C/C++ compiler and Node; one build profile serves lints, tests and demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Outside the checkout, so that a fresh clone finds what was built before.
@@ -9,6 +9,13 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 say() { printf '\n== %s\n' "$*"; }
+
+# The emulator of Azure Storage that the tests talk to, beside what is built.
+azurite=3.37.0
+if ! grep -qs "\"version\": \"$azurite\"" "$CARGO_TARGET_DIR/azurite/node_modules/azurite/package.json"; then
+  say "azurite"
+  npm install --prefix "$CARGO_TARGET_DIR/azurite" --no-save --no-audit --no-fund --ignore-scripts "azurite@$azurite"
+fi
 
 say "format"
 cargo fmt --all --check

@@ -93,7 +93,7 @@ fn new_key(name: &str, file: Option<PathBuf>) -> Result<(), CliError> {
 /// The value of a setting whose default depends on the machine.
 fn found_out(id: &str, config: &ServeConfig) -> String {
     match id {
-        "store" => config.store.display().to_string(),
+        "store" => config.store.to_string(),
         "scratch" => config.scratch.display().to_string(),
         "workers" => config.workers.to_string(),
         "threads_per_job" => config.threads_per_job.to_string(),

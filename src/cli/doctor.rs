@@ -3,14 +3,20 @@
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
 
+use actors::model::JobId;
+use actors::ports::{BlobStore as _, Expect, JobQueue as _, Key, SystemClock};
+use bytes::Bytes;
 use clap::Args;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use super::client::{Era, Server};
 use super::{CliError, ui};
 use crate::auth::Keyring;
-use crate::config::{ClientArgs, ServeArgs, ServeConfig, show_bytes};
+use crate::config::{AzureUrl, ClientArgs, QueueConfig, ServeArgs, ServeConfig, StoreConfig, show_bytes};
+use crate::queue::AzureQueue;
+use crate::store::AzureStore;
 
 /// Below this a server starts but soon refuses work.
 const LITTLE_SPACE: u64 = 1 << 30;
@@ -48,6 +54,10 @@ pub(super) async fn run(command: DoctorCommand) -> Result<(), CliError> {
         }
     }
     if let Ok(config) = &config {
+        add(&mut checks, "store", Box::pin(store(config)).await);
+        if let QueueConfig::Azure(url) = &config.queue {
+            add(&mut checks, "queue", Box::pin(queue(config, url)).await);
+        }
         machine(&mut checks, config);
     }
     Box::pin(server(&mut checks, &command.client)).await;
@@ -77,7 +87,6 @@ fn show(checks: &[Check]) -> Result<(), CliError> {
 }
 
 fn machine(checks: &mut Vec<Check>, config: &ServeConfig) {
-    add(checks, "store", folder(&config.store));
     add(checks, "scratch", folder(&config.scratch));
     let cores = crate::config::available_cores();
     let cores = format!("{cores}; {} jobs at a time, {} threads each", config.workers, config.threads_per_job);
@@ -89,6 +98,41 @@ fn machine(checks: &mut Vec<Check>, config: &ServeConfig) {
             Err(error) => Finding::Fault(error.to_string()),
         };
         add(checks, "API keys", finding);
+    }
+}
+
+async fn store(config: &ServeConfig) -> Finding {
+    match &config.store {
+        StoreConfig::Local(path) => folder(path),
+        StoreConfig::Azure(url) => match probe(config, url).await {
+            Ok(()) => Finding::Fine(format!("{url}: written, read and deleted")),
+            Err(error) => Finding::Fault(format!("{url}: {error}")),
+        },
+    }
+}
+
+/// Does with a small blob of its own what a server does all the time.
+async fn probe(config: &ServeConfig, url: &AzureUrl) -> anyhow::Result<()> {
+    let store = AzureStore::new(url, &config.azure)?;
+    store.prepare().await?;
+    let key = Key::new(format!("doctor/{}", JobId::random()));
+    let value = Bytes::from_static(b"written by heavylift doctor");
+    store.put(&key, value.clone(), Expect::Absent).await?;
+    let read = store.get(&key).await;
+    store.delete(&key).await?;
+    anyhow::ensure!(read?.is_some_and(|blob| blob.value == value), "what was written was not read again");
+    Ok(())
+}
+
+async fn queue(config: &ServeConfig, url: &AzureUrl) -> Finding {
+    let length = async {
+        let queue = AzureQueue::new(url, &config.azure, Arc::new(SystemClock), config.max_waiting)?;
+        queue.prepare().await?;
+        anyhow::Ok(queue.depth().await?.waiting)
+    };
+    match length.await {
+        Ok(waiting) => Finding::Fine(format!("{url}: {waiting} jobs wait")),
+        Err(error) => Finding::Fault(format!("{url}: {error}")),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The only place that reads the environment. `cli` parses [`ServeArgs`] and [`ClientArgs`]; `app` gets a checked
 //! [`ServeConfig`]. Nothing here knows what the settings are used for.
 
+mod azure;
 mod client;
 pub mod docs;
 mod faults;
@@ -11,9 +12,10 @@ mod serve;
 pub mod snippets;
 mod units;
 
+pub use azure::{AzureConfig, AzureIdentity, AzureUrl};
 pub use client::ClientArgs;
 pub use faults::{Fault, Faults};
-pub use serve::{LogFormat, Role, ServeArgs, ServeConfig};
+pub use serve::{LogFormat, QueueConfig, Role, ServeArgs, ServeConfig, StoreConfig};
 pub use units::{parse_bytes, show_bytes};
 
 /// What a setting's number of threads falls back to: the cores this process may use.

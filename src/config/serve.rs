@@ -11,11 +11,15 @@ use url::Url;
 
 use super::faults::{Collector, Faults};
 use super::units::{parse_bytes, parse_duration, parse_number};
-use super::{available_cores, keys};
+use super::{AzureConfig, available_cores, azure, keys};
 
 mod parse;
+mod places;
 #[cfg(test)]
 mod tests;
+
+use places::Place;
+pub use places::{QueueConfig, StoreConfig};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -29,13 +33,24 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_ADDR", default_value = "127.0.0.1:8000", value_name = "IP:PORT")]
     addr: String,
 
-    /// Where jobs, results and files are kept: a folder as its file: URL; by default one in the user's data folder
+    /// Where jobs, results and files are kept: a folder as its file: URL, or <https://ACCOUNT.blob.core.windows.net/CONTAINER>
+    /// with or without a folder in it; by default a folder in the user's data folder
     #[arg(long, env = "HEAVYLIFT_STORE", value_name = "URL", hide_env_values = true)]
-    store: Option<String>,
+    store: Option<Place>,
 
-    /// Which queue hands out the jobs; local keeps it in this process
+    /// Which queue hands out the jobs: local keeps it in this process, <https://ACCOUNT.queue.core.windows.net/QUEUE> shares it
+    /// with other servers on the same Azure store
     #[arg(long, env = "HEAVYLIFT_QUEUE", default_value = "local", value_name = "QUEUE", hide_env_values = true)]
-    queue: String,
+    queue: Place,
+
+    /// As whom to go to Azure where the address carries no signature: auto, managed-identity, workload-identity or
+    /// developer-tools
+    #[arg(long, env = "HEAVYLIFT_AZURE_CREDENTIAL", default_value = "auto", value_name = "IDENTITY")]
+    azure_credential: String,
+
+    /// Client id of the user-assigned identity to go to Azure as
+    #[arg(long, env = "HEAVYLIFT_AZURE_CLIENT_ID", value_name = "ID")]
+    azure_client_id: Option<String>,
 
     /// Which part of the work this process does: all, front (takes calls, runs no jobs) or worker (runs jobs, takes no calls)
     #[arg(long, env = "HEAVYLIFT_ROLE", default_value = "all", value_name = "ROLE")]
@@ -119,7 +134,8 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_DRAIN_GRACE", default_value = "15s", value_name = "TIME")]
     drain_grace: String,
 
-    /// Folder for what jobs need only while they run; by default inside the store's folder
+    /// Folder for what jobs need only while they run; by default inside the store's folder, or with
+    /// Azure in the user's cache folder
     #[arg(long, env = "HEAVYLIFT_SCRATCH", value_name = "FOLDER")]
     scratch: Option<String>,
 }
@@ -157,8 +173,12 @@ pub enum LogFormat {
 pub struct ServeConfig {
     /// What to bind; port 0 takes a free one.
     pub addr: SocketAddr,
-    /// The store's folder; made at start where it is missing.
-    pub store: PathBuf,
+    /// Where everything is kept; made at start where it is missing.
+    pub store: StoreConfig,
+    /// What hands out the jobs; made at start where it is missing.
+    pub queue: QueueConfig,
+    /// As whom to go to Azure.
+    pub azure: AzureConfig,
     /// Which part of the work this process does.
     pub role: Role,
     /// How many jobs run at the same time.
@@ -212,10 +232,18 @@ impl ServeArgs {
             Some(text) => parse_number(text, &(1..=1024)),
             None => Ok(available_cores() as u64),
         };
-        faults.take("queue", parse::queue(&self.queue));
         let role = faults.take("role", parse::role(&self.role));
         let addr = faults.take("addr", parse::addr(&self.addr));
-        let store = faults.take("store", parse::store(self.store.as_deref()));
+        let store = faults.take("store", places::store(self.store.as_ref()));
+        let queue = faults.take("queue", places::queue(&self.queue, store.as_ref()));
+        if let (Some(part @ (Role::Front | Role::Worker)), Some(QueueConfig::Local)) = (role, &queue) {
+            let part = if part == Role::Front { "front" } else { "worker" };
+            faults.add(
+                "role",
+                format!("{part} needs a store and a queue that other replicas share; set --store and --queue"),
+            );
+        }
+        let identity = faults.take("azure_credential", azure::identity(&self.azure_credential));
         let workers = faults.take("workers", numbers(&self.workers));
         let threads_per_job = faults.take("threads_per_job", numbers(&self.threads_per_job));
         let public_url = faults.take("public_url", self.public_url.as_deref().map(parse::public_url).transpose());
@@ -234,7 +262,7 @@ impl ServeArgs {
         let job_deadline = faults.take("job_deadline", parse_duration(&self.job_deadline, &(SECOND..=30 * DAY)));
         let lease = faults.take("lease", parse_duration(&self.lease, &(SECOND..=DAY)));
         let drain_grace = faults.take("drain_grace", parse_duration(&self.drain_grace, &(Duration::ZERO..=MAX_DRAIN)));
-        let scratch = faults.take("scratch", parse::scratch(self.scratch.as_deref(), store.as_deref()));
+        let scratch = faults.take("scratch", places::scratch(self.scratch.as_deref(), store.as_ref()));
         if let (Some(addr), Some(anonymous)) = (addr, allow_anonymous)
             && let Err(message) = crate::auth::check_bind(addr, self.api_keys.is_some(), anonymous)
         {
@@ -244,6 +272,8 @@ impl ServeArgs {
             Some(ServeConfig {
                 addr: addr?,
                 store: store?,
+                queue: queue?,
+                azure: AzureConfig { identity: identity?, client_id: self.azure_client_id.clone() },
                 role: role?,
                 workers: usize::try_from(workers?).ok()?,
                 threads_per_job: usize::try_from(threads_per_job?).ok()?,

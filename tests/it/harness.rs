@@ -85,14 +85,26 @@ impl Server {
 
     /// As [`start_in`](Self::start_in), for one that may end instead.
     pub(crate) async fn try_start_in(folder: Arc<TempDir>, flags: &[&str]) -> Result<Self, NotStarted> {
-        let store = store_url(&folder.path().join("store"));
+        Self::try_start_with(folder, flags, &[]).await
+    }
+
+    /// The same with variables in its environment. Flags may name another store than the folder's.
+    pub(crate) async fn try_start_with(
+        folder: Arc<TempDir>,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self, NotStarted> {
+        let local = store_url(&folder.path().join("store"));
+        let store: &[&str] = if flags.contains(&"--store") { &[] } else { &["--store", &local] };
         let log = folder.path().join("server.log");
         let stderr = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
         let before = stderr.metadata().expect("the log's size").len();
         let address: &[&str] = if flags.contains(&"--addr") { &[] } else { &["--addr", "127.0.0.1:0"] };
-        let mut child = program(&["serve", "--store", &store])
+        let mut child = program(&["serve"])
+            .args(store)
             .args(address)
             .args(flags)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()

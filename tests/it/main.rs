@@ -2,6 +2,12 @@
 //!
 //! Run one topic with `cargo test --workspace --test it -- TOPIC`. Nothing sleeps, tries again or measures time.
 
+mod azure_faults;
+mod azure_identity;
+mod azure_queue;
+mod azure_serve;
+mod azure_store;
+mod azurite;
 mod bad_input;
 mod cli;
 mod disk;
@@ -12,6 +18,7 @@ mod kill;
 mod load;
 mod mcp;
 mod principals;
+mod proxy;
 mod schema;
 mod shutdown;
 mod tree;

@@ -13,7 +13,6 @@ mod mcp;
 mod tests;
 mod upload;
 
-use std::sync::Once;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -25,6 +24,8 @@ pub use envelope::{ArtifactView, Envelope, ErrorView, FileView, FilesPage, JobsP
 pub use error::ClientError;
 pub use mcp::{Answer, Connection, Era};
 pub use upload::Uploaded;
+
+pub use crate::tls::install as install_tls;
 
 use crate::config::ClientArgs;
 
@@ -110,13 +111,4 @@ fn builder(base: &Url, api_key: Option<&str>) -> Result<reqwest::ClientBuilder, 
         None => false,
     };
     Ok(if loopback { builder.no_proxy() } else { builder })
-}
-
-/// reqwest brings rustls without a provider; this is ours. Safe to call again.
-pub fn install_tls() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // Fails only where someone else installed one, which serves as well.
-        drop(rustls::crypto::ring::default_provider().install_default());
-    });
 }

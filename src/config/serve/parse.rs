@@ -1,7 +1,7 @@
 //! From text to value, one function a kind of setting; each error says what to write instead.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{LogFormat, Role, Url, keys, parse_bytes};
 
@@ -11,29 +11,6 @@ pub(super) fn addr(text: &str) -> Parsed<SocketAddr> {
     let numeric = text.trim().strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let numeric = numeric.as_deref().unwrap_or(text.trim());
     numeric.parse().map_err(|_| format!("{text:?} is not an address; write an IP and a port, like 127.0.0.1:8000"))
-}
-
-/// The value of an https:// store is never repeated: it may carry a signature.
-pub(super) fn store(text: Option<&str>) -> Parsed<PathBuf> {
-    let Some(text) = text else {
-        let folders = directories::ProjectDirs::from("", "", "heavylift");
-        let folder = folders.map(|folders| folders.data_dir().join("store"));
-        return folder.ok_or_else(|| "the user has no home folder to keep data in; give file:///path".to_owned());
-    };
-    let url = Url::parse(text).map_err(|_| "this is not a URL; write file:///path to a folder".to_owned())?;
-    match url.scheme() {
-        "file" => url.to_file_path().map_err(|()| "this names no local folder; write file:///path".to_owned()),
-        "https" | "http" => Err("Azure storage is not in this build yet; use file:///path".to_owned()),
-        scheme => Err(format!("{scheme}:// is not a kind of store; use file:///path")),
-    }
-}
-
-pub(super) fn queue(text: &str) -> Parsed<()> {
-    match text {
-        "local" => Ok(()),
-        url if url.starts_with("http") => Err("Azure queues are not in this build yet; use local".to_owned()),
-        _ => Err("there is no such queue; use local".to_owned()),
-    }
 }
 
 pub(super) fn role(text: &str) -> Parsed<Role> {
@@ -114,13 +91,4 @@ pub(super) fn size(text: &str, least: u64) -> Parsed<u64> {
         return Ok(bytes);
     }
     Err(format!("{text} is too small; give at least {}", super::super::show_bytes(least)))
-}
-
-pub(super) fn scratch(text: Option<&str>, store: Option<&Path>) -> Parsed<PathBuf> {
-    match (text, store) {
-        (Some(""), _) => Err("the folder's name is empty; name a folder or leave the setting out".to_owned()),
-        (Some(text), _) => Ok(PathBuf::from(text)),
-        // Without a store there is a fault already; this value is never used.
-        (None, store) => Ok(store.unwrap_or(Path::new(".")).join("scratch")),
-    }
 }

@@ -3,6 +3,7 @@
 use clap::Parser as _;
 
 use super::*;
+use crate::config::AzureIdentity;
 
 fn parse(args: &[&str]) -> Result<ServeConfig, Faults> {
     let command = std::iter::once("heavylift serve").chain(args.iter().copied());
@@ -17,7 +18,8 @@ fn fault(args: &[&str]) -> String {
 fn the_defaults_hold() {
     let config = parse(&["--store", "file:///data/my%20jobs"]).expect("defaults are valid");
     assert_eq!(config.addr, "127.0.0.1:8000".parse().expect("address"));
-    assert_eq!(config.store, PathBuf::from("/data/my jobs"));
+    assert_eq!(config.store, StoreConfig::Local(PathBuf::from("/data/my jobs")));
+    assert_eq!(config.queue, QueueConfig::Local);
     assert_eq!(config.scratch, PathBuf::from("/data/my jobs/scratch"));
     assert_eq!((config.workers, config.threads_per_job), (available_cores(), available_cores()));
     assert_eq!((config.wait, config.result_ttl), (Duration::from_secs(50), 7 * DAY));
@@ -50,12 +52,10 @@ fn every_fault_is_told_at_once_with_flag_variable_and_remedy() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_by_name_and_without_its_secret() {
-    let text = fault(&["--store", "https://acct.blob.core.windows.net/c?sig=SECRET"]);
-    assert!(text.contains("Azure storage is not in this build yet") && !text.contains("SECRET"), "{text}");
-    let text = fault(&["--queue", "https://acct.queue.core.windows.net/q?sig=SECRET"]);
-    assert!(text.contains("not in this build yet") && !text.contains("SECRET"), "{text}");
+fn what_there_is_not_is_refused_by_name() {
     assert!(fault(&["--role", "boss"]).contains("\"boss\" is not a role; use all, front or worker"));
+    let alone = "needs a store and a queue that other replicas share";
+    assert!(fault(&["--role", "worker"]).contains(alone) && fault(&["--role", "front"]).contains(alone));
     assert!(fault(&["--store", "/var/jobs"]).contains("file:///path"));
 }
 
@@ -90,4 +90,32 @@ fn the_base_url_is_one_that_clients_can_use() {
     assert_eq!(config.base_url("0.0.0.0:81".parse().expect("address")), "http://127.0.0.1:81");
     let config = parse(&["--public-url", "https://jobs.example.com/"]).expect("valid");
     assert_eq!(config.base_url(config.addr), "https://jobs.example.com");
+}
+
+#[test]
+fn a_store_on_azure_is_taken_and_its_secret_kept() {
+    let store = "https://acct.blob.core.windows.net/jobs/team?sv=1&sig=SECRET";
+    let queue = "https://acct.queue.core.windows.net/jobs?sv=1&sig=SECRET";
+    let args =
+        ["--store", store, "--queue", queue, "--azure-credential", "managed-identity", "--azure-client-id", "me"];
+    let config = parse(&args).expect("valid");
+    assert_eq!(config.store.to_string(), "https://acct.blob.core.windows.net/jobs/team");
+    assert!(matches!(&config.queue, QueueConfig::Azure(url) if url.to_string().ends_with("/jobs")));
+    assert_eq!((config.azure.identity, config.azure.client_id.as_deref()), (AzureIdentity::Managed, Some("me")));
+    assert!(!config.scratch.starts_with("https:"), "{:?}", config.scratch);
+    let parsed =
+        SettingsCommand::try_parse_from(std::iter::once("heavylift serve").chain(args)).expect("clap takes it");
+    assert!(!format!("{parsed:?}{config:?}").contains("SECRET"), "a secret is not shown");
+}
+
+#[test]
+fn a_queue_on_azure_needs_a_store_there() {
+    let queue = "https://acct.queue.core.windows.net/jobs?sig=SECRET";
+    let Faults(faults) = parse(&["--store", "file:///data", "--queue", queue]).expect_err("a fault");
+    assert_eq!(faults.len(), 1, "one clear fault");
+    assert!(faults[0].message.contains("--store") && !faults[0].message.contains("SECRET"), "{faults:?}");
+    let Faults(faults) = parse(&["--store", "nonsense", "--queue", queue]).expect_err("a fault");
+    assert_eq!(faults.len(), 1, "the store's, and no second one");
+    assert!(fault(&["--queue", "kafka"]).contains("no such queue"));
+    assert!(fault(&["--azure-credential", "magic"]).contains("managed-identity"));
 }

@@ -5,6 +5,7 @@
 mod clock;
 mod faulty;
 mod queue;
+mod shifted;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 pub use clock::ManualClock;
 pub use faulty::{Fault, FaultyStore};
 pub use queue::MemoryQueue;
+pub use shifted::ShiftedClock;
 pub use store::MemoryStore;
 
 use std::time::Duration;
