@@ -22,6 +22,7 @@ use crate::auth::{Keyring, SourceRules, authenticate, check_source};
 use crate::cli::ui;
 use crate::config::ServeConfig;
 use crate::config::snippets::Snippets;
+use crate::links::{LinkKey, Links};
 use crate::store::LocalStore;
 use crate::view::Viewer;
 use crate::{http, mcp, queue};
@@ -41,8 +42,10 @@ pub struct App {
     pub supervisor: Addr<Supervisor>,
     /// The settings.
     pub config: ServeConfig,
-    /// Begins every link; no slash at its end.
+    /// Where clients reach the server; no slash at its end.
     pub base_url: String,
+    /// Makes and checks links.
+    pub links: Arc<Links>,
     /// Cancelled when the server begins to shut down: who waits is told at once.
     pub shutdown: CancellationToken,
     /// Cancelled at the very end, when all answers are out: what is still open then is ended.
@@ -52,7 +55,7 @@ pub struct App {
 impl App {
     /// What turns records into views, now.
     pub fn viewer(&self) -> Viewer<'_> {
-        Viewer { base_url: &self.base_url, config: &self.core.config, now: self.core.ports.clock.now() }
+        Viewer { links: &self.links, config: &self.core.config, now: self.core.ports.clock.now() }
     }
 }
 
@@ -121,8 +124,9 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Res
     }
     let rules = web::Data::new(SourceRules::new(&config));
     let base_url = config.base_url(addr);
+    let links = Arc::new(make_links(&core, &config, base_url.clone()).await?);
     let (shutdown, hang_up) = (CancellationToken::new(), CancellationToken::new());
-    let app = web::Data::new(App { core, supervisor, config, base_url, shutdown, hang_up });
+    let app = web::Data::new(App { core, supervisor, config, base_url, links, shutdown, hang_up });
     let server = listen(listener, app.clone(), web::Data::new(keyring), rules)?;
     Ok(Running { addr, app, server })
 }
@@ -134,10 +138,12 @@ fn listen(
     rules: web::Data<SourceRules>,
 ) -> std::io::Result<actix_web::dev::Server> {
     let endpoint = mcp::Endpoint::new(app.clone(), &rules);
+    let links = web::Data::from(Arc::clone(&app.links));
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(app.clone())
             .app_data(keyring.clone())
+            .app_data(links.clone())
             .app_data(rules.clone())
             .configure(http::routes)
             .service(endpoint.scope("/mcp"))
@@ -183,6 +189,13 @@ impl Running {
     }
 }
 
+/// Links are signed where keys are asked for. They never outlive what they lead to.
+async fn make_links(core: &Core, config: &ServeConfig, base_url: String) -> anyhow::Result<Links> {
+    let key = LinkKey::load(&*core.ports.store).await?;
+    let ttl = config.link_ttl.min(config.result_ttl);
+    Ok(Links::new(key, base_url, config.api_keys.is_some(), ttl, Arc::clone(&core.ports.clock)))
+}
+
 /// A name for the store among those that use one scratch folder.
 fn store_name(config: &ServeConfig) -> String {
     let digest = Sha256::digest(config.store.as_os_str().as_encoded_bytes());
@@ -204,7 +217,8 @@ fn clear(scratch: &std::path::Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn core_config(config: &ServeConfig) -> CoreConfig {
+/// The settings of the job core among those of the server.
+pub(crate) fn core_config(config: &ServeConfig) -> CoreConfig {
     let limits = Limits { memory_bytes: config.job_memory_bytes, threads: config.threads_per_job, ..Limits::default() };
     CoreConfig {
         replica: JobId::random().to_string(),

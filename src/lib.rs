@@ -7,6 +7,8 @@
 //! | plain HTTP: files, jobs, health | [`http`] |
 //! | what a caller is shown of a job | [`view`] |
 //! | who calls, and from where | [`auth`] |
+//! | links that need no API key | [`links`] |
+//! | what a browser is shown | [`pages`] |
 //! | the settings | [`config`] |
 //! | bytes on disk, jobs that wait | [`store`], [`queue`] |
 //! | what goes wrong, and how it looks outside | [`error`] |
@@ -19,7 +21,9 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod http;
+pub mod links;
 pub mod mcp;
+pub mod pages;
 pub mod queue;
 pub mod store;
 pub mod telemetry;

@@ -91,6 +91,10 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_RESULT_TTL", default_value = "7days", value_name = "TIME")]
     result_ttl: String,
 
+    /// How long links to download and upload work, at most as long as results are kept
+    #[arg(long, env = "HEAVYLIFT_LINK_TTL", default_value = "24h", value_name = "TIME")]
+    link_ttl: String,
+
     /// How long a job runs on after the last client that knew of it has gone
     #[arg(long, env = "HEAVYLIFT_ORPHAN_GRACE", default_value = "30s", value_name = "TIME")]
     orphan_grace: String,
@@ -170,6 +174,8 @@ pub struct ServeConfig {
     pub wait: Duration,
     /// How long results are kept.
     pub result_ttl: Duration,
+    /// How long links work.
+    pub link_ttl: Duration,
     /// How long a job runs on unattended.
     pub orphan_grace: Duration,
     /// How many jobs may wait.
@@ -214,6 +220,7 @@ impl ServeArgs {
         let log_filter = faults.take("log_filter", parse::log_filter(&self.log_filter));
         let wait = faults.take("wait_seconds", parse_number(&self.wait_seconds, &(0..=600)));
         let result_ttl = faults.take("result_ttl", parse_duration(&self.result_ttl, &(SECOND..=3650 * DAY)));
+        let link_ttl = faults.take("link_ttl", parse_duration(&self.link_ttl, &(SECOND..=3650 * DAY)));
         let orphan_grace = faults.take("orphan_grace", parse_duration(&self.orphan_grace, &(Duration::ZERO..=DAY)));
         let max_waiting = faults.take("max_waiting", parse_number(&self.max_waiting, &(1..=1_000_000)));
         let max_upload_bytes = faults.take("max_upload_bytes", parse::size(&self.max_upload_bytes, 1));
@@ -242,6 +249,7 @@ impl ServeArgs {
                 log_filter: log_filter?,
                 wait: Duration::from_secs(wait?),
                 result_ttl: result_ttl?,
+                link_ttl: link_ttl?,
                 orphan_grace: orphan_grace?,
                 max_waiting: usize::try_from(max_waiting?).ok()?,
                 max_upload_bytes: max_upload_bytes?,

@@ -1,4 +1,4 @@
-//! `PUT /files/{path}`: to disk as it arrives, measured and hashed on the way, into the store only when it is whole.
+//! `PUT /files/{path}`, and `PUT` by a link: to disk as it arrives, measured and hashed on the way, into the store only when it is whole.
 
 use std::path::Path;
 
@@ -39,8 +39,20 @@ pub(super) async fn put(
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
     let path: WorkspacePath = path.parse()?;
-    files::writable(&path)?;
     let most = app.config.max_upload_bytes;
+    store(&app, &principal, &request, path, body, most).await
+}
+
+/// Stores `body`, of at most `most` bytes, as `path`.
+pub(super) async fn store(
+    app: &App,
+    principal: &Principal,
+    request: &HttpRequest,
+    path: WorkspacePath,
+    body: web::Payload,
+    most: u64,
+) -> Result<HttpResponse, AppError> {
+    files::writable(&path)?;
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|bytes| bytes > most) {
         return Err(over(&path, most));
@@ -59,8 +71,8 @@ pub(super) async fn put(
         return Err(AppError::invalid(message));
     }
     let current = app.core.workspace.find(&principal.owner, &path).await?.map(|found| found.meta.etag);
-    let expect = range::expectation(&request, current.as_ref())?;
-    let etag = keep(&app, &principal, &path, &spool, expect).await?;
+    let expect = range::expectation(request, current.as_ref())?;
+    let etag = keep(app, principal, &path, &spool, expect).await?;
     let stored = Stored { path: path.to_string(), bytes, sha256, etag: etag.0.clone() };
     Ok(HttpResponse::Created().insert_header(range::header(&etag)).json(stored))
 }
@@ -101,7 +113,7 @@ async fn receive(
 }
 
 fn over(path: &WorkspacePath, most: u64) -> AppError {
-    let message = format!("{path} is larger than {most} bytes, the most that may be uploaded (--max-upload-bytes)");
+    let message = format!("{path} is larger than {most} bytes, the most that may be uploaded here");
     AppError::new(ErrorKind::TooLarge, message)
 }
 

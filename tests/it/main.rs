@@ -9,6 +9,7 @@ mod files;
 mod harness;
 mod jobs;
 mod kill;
+mod links;
 mod load;
 mod mcp;
 mod principals;

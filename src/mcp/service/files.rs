@@ -1,5 +1,6 @@
 //! The workspace: list, put, delete. Looking inside a file is work and therefore a job (`file_preview`).
 
+use actors::FoundFile;
 use actors::ports::Expect;
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -31,6 +32,9 @@ pub(super) struct ListParams {
     /// How many at most, up to 1,000. Default 200.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
+    /// Whether to give a `download_url` for each, which needs no API key. Default false.
+    #[serde(default)]
+    links: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -64,8 +68,13 @@ impl ServiceTool for List {
                 (files, more)
             }
         };
-        let files = files.iter().map(|file| FileView::new(&file.path, &file.meta)).collect();
-        Ok(ListOutput { files, more })
+        let now = caller.app.core.ports.clock.now();
+        let view = |file: &FoundFile| {
+            let view = FileView::new(&file.path, &file.meta);
+            let link = params.links.then(|| caller.app.links.download(owner, file.path.as_str(), None, now));
+            link.map_or(view.clone(), |link| view.with_link(link))
+        };
+        Ok(ListOutput { files: files.iter().map(view).collect(), more })
     }
 }
 
@@ -89,7 +98,7 @@ impl ServiceTool for Put {
     const NAME: &'static str = "file_put";
     const TITLE: &'static str = "Put a small file";
     const DESCRIPTION: &'static str = "Writes a small file (at most 1 MiB) into the workspace, replacing one of the same name. \
-        Bigger ones: `heavylift put FILE`, or HTTP PUT to /files/<path>.";
+        Bigger ones: file_upload_link, `heavylift put FILE`, or HTTP PUT to /files/<path>.";
     const READ_ONLY: bool = false;
     const DESTRUCTIVE: bool = true;
 
