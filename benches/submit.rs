@@ -91,6 +91,7 @@ fn core(folder: &Path) -> Core {
         deadline: Duration::from_hours(1),
         heartbeat: Duration::from_secs(10),
         scratch: folder.join("scratch"),
+        cache_bytes: 0,
         limits: Limits::default(),
         exclusive: true,
     };

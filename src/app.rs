@@ -207,7 +207,7 @@ fn clear(scratch: &std::path::Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(scratch).context("making the scratch folder")?;
     for entry in std::fs::read_dir(scratch)?.flatten() {
         let name = entry.file_name();
-        let ours = ["job-", "upload-"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+        let ours = ["job-", "upload-", "cache-"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
         if ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             std::fs::remove_dir_all(entry.path())?;
         } else if ours {
@@ -228,6 +228,7 @@ pub(crate) fn core_config(config: &ServeConfig) -> CoreConfig {
         deadline: config.job_deadline,
         heartbeat: HEARTBEAT,
         scratch: config.scratch.clone(),
+        cache_bytes: config.cache_bytes,
         limits,
         exclusive: true,
     }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tools::{Catalogue, Limits};
 
 use crate::board::{Board, Watch};
+use crate::cache::InputCache;
 use crate::compute::Compute;
 use crate::error::CoreError;
 use crate::job::CancelJob;
@@ -40,6 +41,8 @@ pub struct CoreConfig {
     pub heartbeat: Duration,
     /// Local disk for inputs, spills and outputs of running jobs.
     pub scratch: PathBuf,
+    /// How much of that disk may hold inputs that no running job uses any more; 0 for none.
+    pub cache_bytes: u64,
     /// What one job may use.
     pub limits: Limits,
     /// Whether no other process uses the store, so that every lease found at start is void.
@@ -59,6 +62,8 @@ pub struct Core {
     pub records: Records,
     /// Principals' files.
     pub workspace: Workspace,
+    /// Inputs that may be wanted again.
+    pub cache: InputCache,
     /// What is in motion here.
     pub board: Board,
     /// Where jobs run.
@@ -71,12 +76,15 @@ impl Core {
     pub fn new(config: CoreConfig, catalogue: Catalogue, ports: Ports, compute: Compute) -> Self {
         let records = Records::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), config.result_ttl);
         let workspace = Workspace::new(Arc::clone(&ports.store), records.clone());
+        // Named by the process: another one's files are none of ours.
+        let cache = InputCache::new(config.scratch.join(format!("cache-{}", config.replica)), config.cache_bytes);
         Self {
             config: Arc::new(config),
             catalogue: Arc::new(catalogue),
             ports,
             records,
             workspace,
+            cache,
             board: Board::default(),
             compute,
             draining: Arc::default(),

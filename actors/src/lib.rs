@@ -10,10 +10,12 @@
 //! | the actors | [`supervisor`], [`session`], [`dispatcher`], [`job`] |
 //! | the door to the processors | [`compute`] |
 //! | what a job is and how it may change | [`model`], [`lifecycle`] |
+//! | inputs on local disk | [`cache`] |
 //! | what is in motion and who watches | [`board`] |
 //! | where things lie in the store | [`layout`], [`records`], [`workspace`], [`keys`] |
 
 pub mod board;
+pub mod cache;
 pub mod compute;
 pub mod core;
 pub mod dispatcher;

@@ -126,6 +126,10 @@ pub struct ServeArgs {
     /// Folder for what jobs need only while they run; by default inside the store's folder
     #[arg(long, env = "HEAVYLIFT_SCRATCH", value_name = "FOLDER")]
     scratch: Option<String>,
+
+    /// Room in that folder for inputs that may be wanted again; 0 keeps none. A store on this machine's disk needs none
+    #[arg(long, env = "HEAVYLIFT_CACHE_BYTES", default_value = "10GiB", value_name = "SIZE")]
+    cache_bytes: String,
 }
 
 /// The settings as a command of their own, for their names, defaults and docs.
@@ -192,6 +196,8 @@ pub struct ServeConfig {
     pub drain_grace: Duration,
     /// The folder for what jobs need while they run; made at start where it is missing.
     pub scratch: PathBuf,
+    /// How much of it may hold inputs that no running job uses any more.
+    pub cache_bytes: u64,
 }
 
 impl ServeArgs {
@@ -229,6 +235,7 @@ impl ServeArgs {
         let lease = faults.take("lease", parse_duration(&self.lease, &(SECOND..=DAY)));
         let drain_grace = faults.take("drain_grace", parse_duration(&self.drain_grace, &(Duration::ZERO..=MAX_DRAIN)));
         let scratch = faults.take("scratch", parse::scratch(self.scratch.as_deref(), store.as_deref()));
+        let cache_bytes = faults.take("cache_bytes", parse_bytes(&self.cache_bytes));
         if let (Some(addr), Some(anonymous)) = (addr, allow_anonymous)
             && let Err(message) = crate::auth::check_bind(addr, self.api_keys.is_some(), anonymous)
         {
@@ -258,6 +265,7 @@ impl ServeArgs {
                 lease: lease?,
                 drain_grace: drain_grace?,
                 scratch: scratch?,
+                cache_bytes: cache_bytes?,
             })
         };
         faults.finish(config())

@@ -109,4 +109,8 @@ impl BlobStore for LocalStore {
         let (prefix, after) = (prefix.to_owned(), after.cloned());
         self.work(&prefix.clone(), move |disk| disk.list(&prefix, after.as_ref(), limit)).await
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }

@@ -180,6 +180,12 @@ pub trait BlobStore: Send + Sync {
     /// `Unavailable`.
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Page, StoreError>;
 
+    /// Whether [`fetch`](Self::fetch) costs next to nothing, since the bytes are on this machine's disk and can be shared: then
+    /// nobody keeps copies of what was fetched.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// An address at which anyone can read this one blob from the store itself, with ranges, until `terms.until` and no longer,
     /// so that its bytes bypass the server; `None` where the store has no such addresses. It says nothing of whether there is
     /// such a blob, and is a secret like the right it stands for: it goes to the caller and into no log.

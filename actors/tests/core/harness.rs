@@ -66,6 +66,7 @@ impl World {
             deadline: Duration::from_hours(24 * 365),
             heartbeat: Duration::from_secs(10),
             scratch: self.scratch.path().to_owned(),
+            cache_bytes: 1 << 20,
             limits: Limits::default(),
             exclusive: true,
         };

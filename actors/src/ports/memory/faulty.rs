@@ -141,6 +141,10 @@ impl BlobStore for FaultyStore {
         self.inner.list(prefix, after, limit).await
     }
 
+    fn is_local(&self) -> bool {
+        self.inner.is_local()
+    }
+
     async fn direct_link(&self, key: &Key, terms: &DirectTerms) -> Result<Option<String>, StoreError> {
         self.inner.direct_link(key, terms).await
     }
