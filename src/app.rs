@@ -10,8 +10,8 @@ use actix::{Actor as _, Addr};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use actors::model::JobId;
-use actors::ports::{Clock, Ports, SystemClock};
-use actors::{Compute, Core, CoreConfig, Drain, Recover, Supervisor};
+use actors::ports::{BlobStore, Clock, Ports, SystemClock};
+use actors::{Compute, Core, CoreConfig, Drain, Mounts, Recover, Supervisor};
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -20,10 +20,10 @@ use tools::{Catalogue, Limits};
 
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
 use crate::cli::ui;
-use crate::config::ServeConfig;
 use crate::config::snippets::Snippets;
+use crate::config::{MountConfig, MountSource, ServeConfig};
 use crate::links::{LinkKey, Links};
-use crate::store::LocalStore;
+use crate::store::{FolderStore, LocalStore};
 use crate::view::Viewer;
 use crate::{http, mcp, queue};
 
@@ -116,7 +116,7 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Res
     config.scratch = config.scratch.join(store_name(&config));
     clear(&config.scratch)?;
     let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
-    let core = Core::new(core_config(&config), catalogue, ports, compute);
+    let core = Core::new(core_config(&config), catalogue, ports, compute).with_mounts(mounts(&config)?);
     let supervisor = Supervisor::new(core.clone()).start();
     let taken_up = supervisor.send(Recover).await??;
     if taken_up > 0 {
@@ -187,6 +187,15 @@ impl Running {
         tokio::join!(handle.stop(true), hang_up);
         Ok(served.await??)
     }
+}
+
+fn mounts(config: &ServeConfig) -> anyhow::Result<Mounts> {
+    let open = |mount: &MountConfig| {
+        let MountSource::Folder(folder) = &mount.source;
+        let store = FolderStore::open(folder).with_context(|| format!("cannot mount {}", mount.name))?;
+        Ok((mount.name.clone(), Arc::new(store) as Arc<dyn BlobStore>))
+    };
+    Ok(Mounts::new(config.mounts.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?))
 }
 
 /// Links are signed where keys are asked for. They never outlive what they lead to.

@@ -17,6 +17,7 @@ use crate::error::CoreError;
 use crate::job::CancelJob;
 use crate::lifecycle::{self, Step};
 use crate::model::{JobId, JobRecord, JobState, Owner};
+use crate::mounts::Mounts;
 use crate::ports::Ports;
 use crate::records::{Records, Versioned, is_conflict};
 use crate::workspace::Workspace;
@@ -89,6 +90,13 @@ impl Core {
             compute,
             draining: Arc::default(),
         }
+    }
+
+    /// The same with `mounts` in everyone's workspace.
+    #[must_use]
+    pub fn with_mounts(mut self, mounts: Mounts) -> Self {
+        self.workspace = self.workspace.with_mounts(mounts);
+        self
     }
 
     /// Stops taking new work.

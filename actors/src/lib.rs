@@ -12,7 +12,7 @@
 //! | what a job is and how it may change | [`model`], [`lifecycle`] |
 //! | inputs on local disk | [`cache`] |
 //! | what is in motion and who watches | [`board`] |
-//! | where things lie in the store | [`layout`], [`records`], [`workspace`], [`keys`] |
+//! | where things lie in the store | [`layout`], [`records`], [`workspace`], [`mounts`], [`keys`] |
 
 pub mod board;
 pub mod cache;
@@ -25,6 +25,7 @@ pub mod keys;
 pub mod layout;
 pub mod lifecycle;
 pub mod model;
+pub mod mounts;
 pub mod ports;
 pub mod records;
 pub mod retry;
@@ -37,6 +38,7 @@ pub use crate::core::{Core, CoreConfig};
 pub use board::{Board, Watch};
 pub use compute::Compute;
 pub use error::CoreError;
+pub use mounts::{MountName, Mounts};
 pub use session::{FollowJob, LeaveJob, Note, Session, SubmitJob};
 pub use submit::{Call, Submitted};
 pub use supervisor::{Drain, OpenSession, Recover, Supervisor, Sweep};

@@ -7,12 +7,14 @@ mod client;
 pub mod docs;
 mod faults;
 pub mod keys;
+mod mounts;
 mod serve;
 pub mod snippets;
 mod units;
 
 pub use client::ClientArgs;
 pub use faults::{Fault, Faults};
+pub use mounts::{MountConfig, MountSource};
 pub use serve::{LogFormat, ServeArgs, ServeConfig};
 pub use units::{parse_bytes, show_bytes};
 

@@ -3,7 +3,7 @@
 //! Every setting is text until [`ServeArgs::check`], so that all faults can be told at once and not only the first.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -11,7 +11,7 @@ use url::Url;
 
 use super::faults::{Collector, Faults};
 use super::units::{parse_bytes, parse_duration, parse_number};
-use super::{available_cores, keys};
+use super::{MountConfig, available_cores, keys, mounts};
 
 mod parse;
 #[cfg(test)]
@@ -32,6 +32,11 @@ pub struct ServeArgs {
     /// Where jobs, results and files are kept: a folder as its file: URL; by default one in the user's data folder
     #[arg(long, env = "HEAVYLIFT_STORE", value_name = "URL", hide_env_values = true)]
     store: Option<String>,
+
+    /// Existing data to show to everyone under NAME/, to be read only: a folder as its file: URL. May be given several times;
+    /// the variable takes a list
+    #[arg(long, env = "HEAVYLIFT_MOUNT", value_delimiter = ',', value_name = "NAME=URL", hide_env_values = true)]
+    mount: Vec<String>,
 
     /// Which queue hands out the jobs; local keeps it in this process
     #[arg(long, env = "HEAVYLIFT_QUEUE", default_value = "local", value_name = "QUEUE", hide_env_values = true)]
@@ -156,6 +161,8 @@ pub struct ServeConfig {
     pub addr: SocketAddr,
     /// The store's folder; made at start where it is missing.
     pub store: PathBuf,
+    /// Existing data in everyone's workspace.
+    pub mounts: Vec<MountConfig>,
     /// How many jobs run at the same time.
     pub workers: usize,
     /// How many threads one job may use.
@@ -235,6 +242,8 @@ impl ServeArgs {
         let lease = faults.take("lease", parse_duration(&self.lease, &(SECOND..=DAY)));
         let drain_grace = faults.take("drain_grace", parse_duration(&self.drain_grace, &(Duration::ZERO..=MAX_DRAIN)));
         let scratch = faults.take("scratch", parse::scratch(self.scratch.as_deref(), store.as_deref()));
+        let own: Vec<&Path> = [&store, &scratch].into_iter().flatten().map(PathBuf::as_path).collect();
+        let mounts = faults.take("mount", mounts::parse(&self.mount, &own));
         let cache_bytes = faults.take("cache_bytes", parse_bytes(&self.cache_bytes));
         if let (Some(addr), Some(anonymous)) = (addr, allow_anonymous)
             && let Err(message) = crate::auth::check_bind(addr, self.api_keys.is_some(), anonymous)
@@ -245,6 +254,7 @@ impl ServeArgs {
             Some(ServeConfig {
                 addr: addr?,
                 store: store?,
+                mounts: mounts?,
                 workers: usize::try_from(workers?).ok()?,
                 threads_per_job: usize::try_from(threads_per_job?).ok()?,
                 public_url: public_url?,

@@ -1,12 +1,14 @@
 //! `/files`: a principal's workspace over HTTP.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, LAST_MODIFIED, LOCATION, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use actors::FoundFile;
-use actors::ports::{DirectTerms, Meta, StoreErrorKind};
+use actors::ports::{BlobStore, DirectTerms, Meta, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 use tools::WorkspacePath;
 
@@ -109,7 +111,7 @@ async fn by_link(app: &App, grant: &Grant, request: &HttpRequest) -> Result<Http
         Err(error) => return Err(error),
     };
     let terms = DirectTerms { until: grant.until, file_name: path.file_name().to_owned(), mime: mime(path) };
-    match app.core.ports.store.direct_link(&found.key, &terms).await {
+    match store(app, &found)?.direct_link(&found.key, &terms).await {
         Ok(None) => send(app, found, request).await,
         Ok(Some(address)) => Ok(HttpResponse::TemporaryRedirect()
             .insert_header((LOCATION, address))
@@ -136,7 +138,7 @@ async fn send(app: &App, found: FoundFile, request: &HttpRequest) -> Result<Http
             return Ok(HttpResponse::RangeNotSatisfiable().insert_header((CONTENT_RANGE, all)).finish());
         }
     };
-    let (meta, stream) = app.core.ports.store.read(&found.key, part.clone()).await?;
+    let (meta, stream) = store(app, &found)?.read(&found.key, part.clone()).await?;
     if meta.etag != found.meta.etag {
         return Err(AppError::new(ErrorKind::Unavailable, format!("{path} is being replaced; try again")));
     }
@@ -167,6 +169,12 @@ fn describe(response: &mut HttpResponseBuilder, path: &WorkspacePath, meta: &Met
         .insert_header((LAST_MODIFIED, httpdate::fmt_http_date(meta.modified.into())));
 }
 
+/// Where a file's bytes are.
+fn store<'a>(app: &'a App, found: &FoundFile) -> Result<&'a Arc<dyn BlobStore>, AppError> {
+    let store = app.core.workspace.store(found.mount.as_deref());
+    store.ok_or_else(|| AppError::not_found(format!("{} went with its mount", found.path)))
+}
+
 fn mime(path: &WorkspacePath) -> String {
     mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string()
 }
@@ -185,20 +193,8 @@ pub(super) async fn delete(
 /// Removes a workspace file; for the route and the tool.
 ///
 /// # Errors
-/// `InvalidParams` for a job's file; `Unavailable`.
+/// `InvalidParams` for a job's file or one of a mount; `Unavailable`.
 pub async fn remove(app: &App, principal: &Principal, path: &WorkspacePath) -> Result<(), AppError> {
-    writable(path)?;
-    let key = app.core.workspace.key(&principal.owner, path).await?;
+    let key = app.core.workspace.writable(&principal.owner, path)?;
     Ok(app.core.ports.store.delete(&key).await?)
-}
-
-/// # Errors
-/// `InvalidParams` when `path` lies below `jobs/`, which only jobs write.
-pub fn writable(path: &WorkspacePath) -> Result<(), AppError> {
-    if path.as_str() == "jobs" || path.as_str().starts_with("jobs/") {
-        return Err(AppError::invalid(format!(
-            "{path} cannot be written: jobs/ holds what jobs made; choose another name"
-        )));
-    }
-    Ok(())
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actors::ports::{Etag, Expect};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -12,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tools::WorkspacePath;
 use tools::context::hex;
 
-use super::{AppData, files, range};
+use super::{AppData, range};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -52,7 +51,7 @@ pub(super) async fn store(
     body: web::Payload,
     most: u64,
 ) -> Result<HttpResponse, AppError> {
-    files::writable(&path)?;
+    let key = app.core.workspace.writable(&principal.owner, &path)?;
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|bytes| bytes > most) {
         return Err(over(&path, most));
@@ -72,20 +71,9 @@ pub(super) async fn store(
     }
     let current = app.core.workspace.find(&principal.owner, &path).await?.map(|found| found.meta.etag);
     let expect = range::expectation(request, current.as_ref())?;
-    let etag = keep(app, principal, &path, &spool, expect).await?;
+    let etag = app.core.ports.store.put_file(&key, &spool, expect).await?;
     let stored = Stored { path: path.to_string(), bytes, sha256, etag: etag.0.clone() };
     Ok(HttpResponse::Created().insert_header(range::header(&etag)).json(stored))
-}
-
-async fn keep(
-    app: &App,
-    principal: &Principal,
-    path: &WorkspacePath,
-    spool: &Path,
-    expect: Expect,
-) -> Result<Etag, AppError> {
-    let key = app.core.workspace.key(&principal.owner, path).await?;
-    Ok(app.core.ports.store.put_file(&key, spool, expect).await?)
 }
 
 async fn receive(

@@ -6,13 +6,13 @@
 
 mod disk;
 mod draft;
-mod error;
+pub(in crate::store) mod error;
 mod list;
 mod lock;
-mod read;
+pub(in crate::store) mod read;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(in crate::store) mod tree;
 mod version;
 mod write;
 

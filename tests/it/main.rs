@@ -12,6 +12,7 @@ mod kill;
 mod links;
 mod load;
 mod mcp;
+mod mounts;
 mod principals;
 mod schema;
 mod shutdown;

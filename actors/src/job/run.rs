@@ -79,8 +79,8 @@ async fn fetch(core: &Core, input: &JobInput, own: PathBuf) -> Result<(Input, Op
         message: format!("{} {what} after the call was accepted; call again", input.path),
     };
     let key = Key::parse(&input.key).ok_or_else(|| changed("became unreadable"))?;
-    let version = Version { mount: None, key, etag: input.etag.clone() };
-    let store = &core.ports.store;
+    let version = Version { mount: input.mount.clone(), key, etag: input.etag.clone() };
+    let store = core.workspace.store(input.mount.as_deref()).ok_or_else(|| changed("went with its mount"))?;
     let brought =
         retry::until(&*core.ports.clock, patience(core), || bring(core, store, &version, input.bytes, &own)).await;
     let held = match brought {
@@ -103,13 +103,17 @@ async fn bring(
     own: &Path,
 ) -> Result<Brought, CoreError> {
     if !store.is_local() {
-        match core.cache.hold(store, version, bytes).await? {
-            Brought::NoRoom => {}
-            settled => return Ok(settled),
+        match core.cache.hold(store, version, bytes).await {
+            Ok(Brought::NoRoom) => {}
+            Err(error) if error.kind == StoreErrorKind::Conflict => return Ok(Brought::Changed),
+            settled => return Ok(settled?),
         }
     }
-    let meta = store.fetch(&version.key, own).await?;
-    Ok(if meta.etag == version.etag { Brought::NoRoom } else { Brought::Changed })
+    match store.fetch(&version.key, own).await {
+        Ok(meta) if meta.etag == version.etag => Ok(Brought::NoRoom),
+        Err(error) if error.kind != StoreErrorKind::Conflict => Err(error.into()),
+        _ => Ok(Brought::Changed),
+    }
 }
 
 /// Runs the tool in `slot`.

@@ -165,7 +165,8 @@ pub trait BlobStore: Send + Sync {
     /// its bytes with the store.
     ///
     /// # Errors
-    /// `NotFound`; `Full` when there is no room at `to`; `Unavailable`.
+    /// `NotFound`; `Full` when there is no room at `to`; `Conflict` where it changed meanwhile, which only happens over files that
+    /// others change in place; `Unavailable`.
     async fn fetch(&self, key: &Key, to: &Path) -> Result<Meta, StoreError>;
 
     /// Removes the blob. What reads it already keeps what it reads.

@@ -14,7 +14,7 @@ use tools::context::hex;
 
 use super::{Caller, ServiceTool};
 use crate::error::{AppError, ErrorKind};
-use crate::http::files::{FileView, remove, writable};
+use crate::http::files::{FileView, remove};
 use crate::http::upload::Stored;
 
 /// The most that fits into a call; bigger files go over HTTP.
@@ -43,6 +43,9 @@ pub(super) struct ListOutput {
     files: Vec<FileView>,
     /// Whether there are more: go on with `after`.
     more: bool,
+    /// Folders of existing data that everyone sees and nobody writes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mounts: Vec<String>,
 }
 
 #[async_trait]
@@ -74,7 +77,8 @@ impl ServiceTool for List {
             let link = params.links.then(|| caller.app.links.download(owner, file.path.as_str(), None, now));
             link.map_or(view.clone(), |link| view.with_link(link))
         };
-        Ok(ListOutput { files: files.iter().map(view).collect(), more })
+        let mounts = workspace.mounts().names().map(|name| format!("{name}/")).collect();
+        Ok(ListOutput { files: files.iter().map(view).collect(), more, mounts })
     }
 }
 
@@ -103,7 +107,7 @@ impl ServiceTool for Put {
     const DESTRUCTIVE: bool = true;
 
     async fn call(&self, caller: &Caller<'_>, params: PutParams) -> Result<Stored, AppError> {
-        writable(&params.path)?;
+        let key = caller.app.core.workspace.writable(&caller.principal.owner, &params.path)?;
         let content = content(&params)?;
         if content.len() > MOST_INLINE_BYTES {
             let message = format!(
@@ -113,7 +117,6 @@ impl ServiceTool for Put {
             );
             return Err(AppError::new(ErrorKind::TooLarge, message));
         }
-        let key = caller.app.core.workspace.key(&caller.principal.owner, &params.path).await?;
         let (bytes, sha256) = (content.len() as u64, hex(&Sha256::digest(&content)));
         let etag = caller.app.core.ports.store.put(&key, content, Expect::Any).await?;
         Ok(Stored { path: params.path.to_string(), bytes, sha256, etag: etag.0 })

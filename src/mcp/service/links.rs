@@ -9,7 +9,6 @@ use tools::WorkspacePath;
 
 use super::{Caller, ServiceTool};
 use crate::error::AppError;
-use crate::http::files::writable;
 use crate::links::Target;
 use crate::view;
 
@@ -84,7 +83,7 @@ async fn target(caller: &Caller<'_>, path: &str) -> Result<Target, AppError> {
         Target::Folder(None) => return Ok(target),
         Target::Folder(Some(path)) | Target::File(path) => path,
     };
-    writable(file)?;
+    caller.app.core.workspace.writable(&caller.principal.owner, file)?;
     if matches!(target, Target::File(_)) && is_folder(caller, file).await? {
         return Ok(Target::Folder(Some(file.clone())));
     }
