@@ -10,7 +10,7 @@ use actix::{Actor as _, Addr};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use actors::ports::{BlobStore, Clock, JobQueue, Ports, SystemClock};
-use actors::{Compute, Core, CoreConfig, Drain, Recover, Supervisor};
+use actors::{Compute, Core, CoreConfig, Drain, Mounts, Recover, Supervisor};
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use tools::{Catalogue, Limits};
@@ -18,10 +18,11 @@ use tools::{Catalogue, Limits};
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
 use crate::cli::ui;
 use crate::config::snippets::Snippets;
-use crate::config::{QueueConfig, Role, ServeConfig, StoreConfig};
+use crate::config::{MountConfig, MountSource, QueueConfig, Role, ServeConfig, StoreConfig};
+use crate::links::{LinkKey, Links};
 use crate::queue::AzureQueue;
 use crate::scratch::Scratch;
-use crate::store::{AzureStore, LocalStore};
+use crate::store::{AzureStore, FolderStore, LocalStore};
 use crate::view::Viewer;
 use crate::{http, mcp, queue};
 
@@ -40,8 +41,10 @@ pub struct App {
     pub supervisor: Addr<Supervisor>,
     /// The settings.
     pub config: ServeConfig,
-    /// Begins every link; no slash at its end.
+    /// Where clients reach the server; no slash at its end.
     pub base_url: String,
+    /// Makes and checks links.
+    pub links: Arc<Links>,
     /// Cancelled when the server begins to shut down: who waits is told at once.
     pub shutdown: CancellationToken,
     /// Cancelled at the very end, when all answers are out: what is still open then is ended.
@@ -51,7 +54,7 @@ pub struct App {
 impl App {
     /// What turns records into views, now.
     pub fn viewer(&self) -> Viewer<'_> {
-        Viewer { base_url: &self.base_url, config: &self.core.config, now: self.core.ports.clock.now() }
+        Viewer { links: &self.links, config: &self.core.config, now: self.core.ports.clock.now() }
     }
 }
 
@@ -109,7 +112,7 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Res
     let scratch = Scratch::take(&config.scratch, &config.store)?;
     config.scratch.clone_from(&scratch.path);
     let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
-    let core = Core::new(core_config(&config), catalogue, ports, compute);
+    let core = Core::new(core_config(&config), catalogue, ports, compute).with_mounts(mounts(&config)?);
     let supervisor = Supervisor::new(core.clone()).start();
     let taken_up = supervisor.send(Recover).await??;
     if taken_up > 0 {
@@ -117,8 +120,9 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Res
     }
     let rules = web::Data::new(SourceRules::new(&config));
     let base_url = config.base_url(addr);
+    let links = Arc::new(make_links(&core, &config, base_url.clone()).await?);
     let (shutdown, hang_up) = (CancellationToken::new(), CancellationToken::new());
-    let app = web::Data::new(App { core, supervisor, config, base_url, shutdown, hang_up });
+    let app = web::Data::new(App { core, supervisor, config, base_url, links, shutdown, hang_up });
     let server = listen(listener, app.clone(), web::Data::new(keyring), rules)?;
     Ok(Running { addr, app, server, _scratch: scratch })
 }
@@ -157,10 +161,12 @@ fn listen(
 ) -> std::io::Result<actix_web::dev::Server> {
     let endpoint = mcp::Endpoint::new(app.clone(), &rules);
     let takes_calls = app.config.role != Role::Worker;
+    let links = web::Data::from(Arc::clone(&app.links));
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(app.clone())
             .app_data(keyring.clone())
+            .app_data(links.clone())
             .app_data(rules.clone())
             .configure(http::probes)
             .configure(|routes| {
@@ -211,7 +217,24 @@ impl Running {
     }
 }
 
-fn core_config(config: &ServeConfig) -> CoreConfig {
+fn mounts(config: &ServeConfig) -> anyhow::Result<Mounts> {
+    let open = |mount: &MountConfig| {
+        let MountSource::Folder(folder) = &mount.source;
+        let store = FolderStore::open(folder).with_context(|| format!("cannot mount {}", mount.name))?;
+        Ok((mount.name.clone(), Arc::new(store) as Arc<dyn BlobStore>))
+    };
+    Ok(Mounts::new(config.mounts.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?))
+}
+
+/// Links are signed where keys are asked for. They never outlive what they lead to.
+async fn make_links(core: &Core, config: &ServeConfig, base_url: String) -> anyhow::Result<Links> {
+    let key = LinkKey::load(&*core.ports.store).await?;
+    let ttl = config.link_ttl.min(config.result_ttl);
+    Ok(Links::new(key, base_url, config.api_keys.is_some(), ttl, Arc::clone(&core.ports.clock)))
+}
+
+/// The settings of the job core among those of the server.
+pub(crate) fn core_config(config: &ServeConfig) -> CoreConfig {
     let limits = Limits { memory_bytes: config.job_memory_bytes, threads: config.threads_per_job, ..Limits::default() };
     CoreConfig {
         lease: config.lease,
@@ -219,6 +242,7 @@ fn core_config(config: &ServeConfig) -> CoreConfig {
         orphan_grace: config.orphan_grace,
         deadline: config.job_deadline,
         heartbeat: HEARTBEAT,
+        cache_bytes: config.cache_bytes,
         limits,
         runs_jobs: config.role != Role::Front,
         exclusive: matches!(config.store, StoreConfig::Local(_)),

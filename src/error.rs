@@ -46,6 +46,8 @@ pub enum ErrorKind {
     Unavailable,
     /// Cancelled by request.
     Cancelled,
+    /// A link that worked once.
+    Expired,
     /// Our fault.
     Internal,
     /// There is no tool of that name.
@@ -86,7 +88,7 @@ const PARAMS: i32 = -32602;
 
 /// The table, in the order of [`ErrorKind`].
 #[rustfmt::skip]
-pub const TABLE: [ErrorRow; 15] = [
+pub const TABLE: [ErrorRow; 16] = [
     row(ErrorKind::InvalidParams, "invalid_params", (400, PARAMS), None,
         ("a parameter is missing, unknown, of the wrong type or out of range", "mend the parameter that the message names")),
     row(ErrorKind::NotFound, "not_found", (404, PARAMS), None,
@@ -113,6 +115,8 @@ pub const TABLE: [ErrorRow; 15] = [
         ("a part of the server did not answer, so the outcome is unknown", "send the same request again; doing it twice does no harm")),
     row(ErrorKind::Cancelled, "cancelled", (409, -32013), None,
         ("the job was cancelled", "nothing to mend; call again to run it again")),
+    row(ErrorKind::Expired, "expired", (410, PARAMS), None,
+        ("the link worked once and does no more", "ask for a new one: job_status and file_list make download links, file_upload_link makes upload links")),
     row(ErrorKind::Internal, "internal", (500, -32603), None,
         ("a fault of the server's", "report it with the time; the server's log has the rest")),
     row(ErrorKind::UnknownTool, "unknown_tool", (404, PARAMS), None,

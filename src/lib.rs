@@ -7,6 +7,8 @@
 //! | plain HTTP: files, jobs, health | [`http`] |
 //! | what a caller is shown of a job | [`view`] |
 //! | who calls, and from where | [`auth`] |
+//! | links that need no API key | [`links`] |
+//! | what a browser is shown | [`pages`] |
 //! | the settings | [`config`] |
 //! | bytes on disk or in Azure, jobs that wait | [`store`], [`queue`] |
 //! | how Azure is spoken to: tries, time-outs, identity | [`azure`] |
@@ -21,7 +23,9 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod http;
+pub mod links;
 pub mod mcp;
+pub mod pages;
 pub mod queue;
 mod scratch;
 pub mod store;

@@ -53,7 +53,7 @@ fn store_name(store: &StoreConfig) -> String {
 fn clear(scratch: &Path) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(scratch)?.flatten() {
         let name = entry.file_name();
-        let ours = ["job-", "upload-"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+        let ours = ["job-", "upload-", "cache-"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
         if ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             std::fs::remove_dir_all(entry.path())?;
         } else if ours {

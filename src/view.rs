@@ -11,6 +11,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tools::{Column, Progress};
 
+use crate::links::Links;
+
 /// A job's state, progress and result.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct JobView {
@@ -80,16 +82,16 @@ pub struct ArtifactView {
     pub bytes: u64,
     /// Its SHA-256, in lower-case hex.
     pub sha256: String,
-    /// Where to download it.
+    /// Where to download it; needs no API key.
     pub download_url: String,
-    /// Until when it is kept, in UTC.
+    /// Until when that works, in UTC. The file may be kept for longer: `job_status` gives a new link.
     pub expires_at: String,
 }
 
-/// What turns records into views: where the server is reached, how long results are kept, what time it is.
+/// What turns records into views: how links are made, how long results are kept, what time it is.
 pub struct Viewer<'a> {
-    /// Begins every link; no slash at its end.
-    pub base_url: &'a str,
+    /// Makes the links to files.
+    pub links: &'a Links,
     /// The job core's settings.
     pub config: &'a CoreConfig,
     /// The present moment.
@@ -173,15 +175,16 @@ impl Viewer<'_> {
 
     fn artifact(&self, record: &JobRecord, artifact: &Artifact) -> ArtifactView {
         let path = format!("jobs/{}/{}", record.id, artifact.name);
-        let finished = record.finished_at.unwrap_or(self.now);
+        let kept = record.finished_at.unwrap_or(self.now) + self.config.result_ttl;
+        let link = self.links.download(&record.owner, &path, Some(kept), self.now);
         ArtifactView {
             name: artifact.name.clone(),
-            download_url: format!("{}/files/{}", self.base_url, encode(&path)),
             path,
             mime: artifact.mime.clone(),
             bytes: artifact.bytes,
             sha256: artifact.sha256.clone(),
-            expires_at: text(finished + self.config.result_ttl),
+            download_url: link.url,
+            expires_at: text(link.until.unwrap_or(kept)),
         }
     }
 }

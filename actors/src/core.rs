@@ -11,12 +11,14 @@ use tokio::sync::watch;
 use tools::{Catalogue, Limits};
 
 use crate::board::{Board, Watch};
+use crate::cache::InputCache;
 use crate::compute::{Compute, Slot};
 use crate::counters::Counters;
 use crate::error::CoreError;
 use crate::job::CancelJob;
 use crate::lifecycle::{self, Step};
 use crate::model::{JobId, JobRecord, JobState, Owner};
+use crate::mounts::Mounts;
 use crate::ports::Ports;
 use crate::records::{Records, Versioned, is_conflict};
 use crate::workspace::Workspace;
@@ -41,6 +43,8 @@ pub struct CoreConfig {
     pub heartbeat: Duration,
     /// Local disk for inputs, spills and outputs of running jobs.
     pub scratch: PathBuf,
+    /// How much of that disk may hold inputs that no running job uses any more; 0 for none.
+    pub cache_bytes: u64,
     /// What one job may use.
     pub limits: Limits,
     /// Whether no other process uses the store: then every lease found at start is void, and whoever asks for a job's end
@@ -61,6 +65,7 @@ impl CoreConfig {
             deadline: Duration::from_hours(1),
             heartbeat: Duration::from_secs(10),
             scratch,
+            cache_bytes: 0,
             limits: Limits::default(),
             exclusive: true,
             runs_jobs: true,
@@ -81,6 +86,8 @@ pub struct Core {
     pub records: Records,
     /// Principals' files.
     pub workspace: Workspace,
+    /// Inputs that may be wanted again.
+    pub cache: InputCache,
     /// What is in motion here.
     pub board: Board,
     /// Where jobs run.
@@ -96,18 +103,28 @@ impl Core {
     pub fn new(config: CoreConfig, catalogue: Catalogue, ports: Ports, compute: Compute) -> Self {
         let records = Records::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), config.result_ttl);
         let workspace = Workspace::new(Arc::clone(&ports.store), records.clone());
+        // Named by the process: another one's files are none of ours.
+        let cache = InputCache::new(config.scratch.join(format!("cache-{}", config.replica)), config.cache_bytes);
         Self {
             config: Arc::new(config),
             catalogue: Arc::new(catalogue),
             ports,
             records,
             workspace,
+            cache,
             board: Board::default(),
             compute,
             counters: Arc::default(),
             draining: Arc::default(),
             hungry: Arc::default(),
         }
+    }
+
+    /// The same with `mounts` in everyone's workspace.
+    #[must_use]
+    pub fn with_mounts(mut self, mounts: Mounts) -> Self {
+        self.workspace = self.workspace.with_mounts(mounts);
+        self
     }
 
     /// Stops taking new work.

@@ -33,7 +33,7 @@ pub fn call_digest(tool: &str, params: &Value, inputs: &[JobInput]) -> String {
         hasher.update(part);
     }
     for input in inputs {
-        for part in [&input.name, &input.key, &input.etag.0] {
+        for part in [&input.name, &input.key, &input.etag.0].into_iter().chain(&input.mount) {
             hasher.update(part.len().to_le_bytes());
             hasher.update(part);
         }

@@ -9,6 +9,7 @@
 //! owners/<owner>/jobs/<newest-first key>  index for listing
 //! owners/<owner>/keys/<sha256>            idempotency key → job
 //! owners/<owner>/files/<path>             the workspace
+//! server/link-key                         what signs links, shared by all replicas
 //! server/sweeper                          which replica sweeps
 //! ```
 
@@ -103,6 +104,11 @@ pub fn files_prefix(owner: &Owner) -> String {
 /// A workspace file.
 pub fn file(owner: &Owner, path: &WorkspacePath) -> Key {
     Key::new(format!("{}{path}", files_prefix(owner)))
+}
+
+/// What signs links.
+pub fn link_key() -> Key {
+    Key::new("server/link-key")
 }
 
 #[test]

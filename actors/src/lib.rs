@@ -11,10 +11,12 @@
 //! | the door to the processors | [`compute`] |
 //! | what a job is and how it may change | [`model`], [`lifecycle`] |
 //! | whose attempt it is | `leases` |
+//! | inputs on local disk | [`cache`] |
 //! | what is in motion and who watches | [`board`] |
-//! | where things lie in the store | [`layout`], [`records`], [`workspace`], [`keys`] |
+//! | where things lie in the store | [`layout`], [`records`], [`workspace`], [`mounts`], [`keys`] |
 
 pub mod board;
+pub mod cache;
 pub mod compute;
 pub mod core;
 pub mod counters;
@@ -26,6 +28,7 @@ pub mod layout;
 mod leases;
 pub mod lifecycle;
 pub mod model;
+pub mod mounts;
 pub mod ports;
 pub mod records;
 pub mod retry;
@@ -38,6 +41,7 @@ pub use crate::core::{Core, CoreConfig};
 pub use board::{Board, Watch};
 pub use compute::Compute;
 pub use error::CoreError;
+pub use mounts::{MountName, Mounts};
 pub use session::{FollowJob, LeaveJob, Note, Session, SubmitJob};
 pub use submit::{Call, Submitted};
 pub use supervisor::{Drain, OpenSession, Recover, Supervisor, Sweep};

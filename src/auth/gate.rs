@@ -1,4 +1,4 @@
-//! The gate: a request gets a [`Principal`] or a 401.
+//! The gate: a request gets a [`Principal`], by its API key or by a signed link, or it is refused.
 
 use std::future::{Ready, ready};
 
@@ -10,25 +10,51 @@ use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, web};
 
 use super::{Keyring, Principal, is_probe};
 use crate::error::{AppError, ErrorKind};
+use crate::links::{self, Brought, Grant, Links};
+use crate::pages;
 
-/// Middleware (`from_fn`): puts a [`Principal`] into the request's extensions, or answers 401. The [`Keyring`] is app data; without
-/// it nobody gets in.
+/// Middleware (`from_fn`): puts a [`Principal`] into the request's extensions, and what a link allows as a [`Grant`] beside it; or
+/// refuses. [`Keyring`] and [`Links`] are app data; without them nobody gets in.
+///
+/// A request that brings a link is judged by that alone, whatever key comes with it.
 ///
 /// # Errors
 /// What the service behind it fails with.
 pub async fn authenticate<B: MessageBody + 'static>(
     keyring: web::Data<Keyring>,
+    links: web::Data<Links>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    if !is_probe(request.path()) {
-        let Some(principal) = keyring.principal(presented(request.headers())) else {
-            let refusal = refusal(request.headers());
-            return Ok(request.error_response(refusal).map_into_right_body());
-        };
+    if is_probe(request.path()) {
+        return next.call(request).await.map(ServiceResponse::map_into_left_body);
+    }
+    let brought = Brought::find(request.method(), request.path(), request.query_string());
+    if let Some(brought) = brought {
+        match admitted(&keyring, &links, &brought) {
+            Ok(grant) => {
+                let mut extensions = request.extensions_mut();
+                extensions.insert(Principal { owner: grant.owner.clone() });
+                extensions.insert(grant);
+            }
+            Err(error) => {
+                let refusal = pages::refusal(request.headers(), &error);
+                return Ok(request.into_response(refusal).map_into_right_body());
+            }
+        }
+    } else if let Some(principal) = keyring.principal(presented(request.headers())) {
         request.extensions_mut().insert(principal);
+    } else {
+        let refusal = refusal(request.headers());
+        return Ok(request.error_response(refusal).map_into_right_body());
     }
     next.call(request).await.map(ServiceResponse::map_into_left_body)
+}
+
+/// What a link allows, if its owner may still come in by a key: a key that is taken back takes its owner's links with it.
+fn admitted(keyring: &Keyring, links: &Links, brought: &Brought<'_>) -> Result<Grant, AppError> {
+    let grant = links.check(brought)?;
+    if keyring.knows(&grant.owner) { Ok(grant) } else { Err(links::unknown()) }
 }
 
 /// The key that a request brings: `X-API-Key`, or `Authorization: Bearer`.

@@ -35,6 +35,14 @@ impl Keyring {
         self.entries.is_some()
     }
 
+    /// Whether `owner` can come in at all.
+    pub fn knows(&self, owner: &Owner) -> bool {
+        match &self.entries {
+            None => *owner == Owner::local(),
+            Some(entries) => entries.iter().any(|entry| entry.owner == *owner),
+        }
+    }
+
     /// Who presents `secret`, if anybody may come in with it.
     pub fn principal(&self, secret: Option<&str>) -> Option<Principal> {
         let Some(entries) = &self.entries else {

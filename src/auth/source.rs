@@ -22,6 +22,8 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 #[derive(Clone, Debug)]
 pub struct SourceRules {
     hosts: Vec<String>,
+    /// Those of the hosts that the settings name without saying which origin their pages have.
+    bare_hosts: Vec<String>,
     origins: Vec<String>,
 }
 
@@ -40,7 +42,7 @@ impl SourceRules {
         }
         hosts.extend(config.allowed_hosts.iter().cloned());
         origins.extend(config.allowed_origins.iter().map(|origin| explicit(origin)));
-        Self { hosts, origins }
+        Self { hosts, bare_hosts: config.allowed_hosts.clone(), origins }
     }
 
     /// The hosts, as rmcp's `allowed_hosts` takes them: `host` for any port, `host:port` for one.
@@ -53,18 +55,12 @@ impl SourceRules {
         &self.origins
     }
 
-    fn allows_host(&self, host: &str) -> bool {
-        let Ok(url) = Url::parse(&format!("http://{host}/")) else {
-            return false;
-        };
-        let Some(name) = url.host_str().filter(|_| url.path() == "/" && url.username().is_empty()) else {
-            return false;
-        };
-        let full = format!("{name}:{}", url.port_or_known_default().unwrap_or(80));
-        self.hosts.iter().any(|allowed| *allowed == name || *allowed == full)
-    }
-
-    fn allows_origin(&self, origin: &str) -> bool {
+    fn allows_origin(&self, origin: &str, host: &str) -> bool {
+        // A page of this very server asks it again: the one for uploads does.
+        let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        if authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) && lists(&self.bare_hosts, host) {
+            return true;
+        }
         // "null" (a sandboxed page, a file) is no URL and so nobody's.
         let Some(url) = Url::parse(origin).ok().filter(Url::has_host) else {
             return false;
@@ -78,16 +74,28 @@ impl SourceRules {
         let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
         // HTTP/2 has the host in the request line instead.
         let host = header(HOST).or_else(|| request.uri().authority().map(actix_web::http::uri::Authority::as_str));
-        if !host.is_some_and(|host| self.allows_host(host)) {
+        let Some(host) = host.filter(|host| lists(&self.hosts, host)) else {
             return Err(forbidden("Host", host, "--public-url or --allowed-hosts"));
-        }
+        };
         match header(ORIGIN) {
-            Some(origin) if !self.allows_origin(origin) => {
+            Some(origin) if !self.allows_origin(origin, host) => {
                 Err(forbidden("Origin", Some(origin), "--public-url or --allowed-origins"))
             }
             _ => Ok(()),
         }
     }
+}
+
+/// Whether `host` is among `hosts`, each of which is `host` for any port or `host:port`.
+fn lists(hosts: &[String], host: &str) -> bool {
+    let Ok(url) = Url::parse(&format!("http://{host}/")) else {
+        return false;
+    };
+    let Some(name) = url.host_str().filter(|_| url.path() == "/" && url.username().is_empty()) else {
+        return false;
+    };
+    let full = format!("{name}:{}", url.port_or_known_default().unwrap_or(80));
+    hosts.iter().any(|allowed| *allowed == name || *allowed == full)
 }
 
 fn forbidden(header: &str, value: Option<&str>, settings: &str) -> AppError {

@@ -1,15 +1,20 @@
 //! Who is let in, and from where, through actix-web's test service.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
 use actors::model::Owner;
+use actors::ports::{Clock as _, SystemClock};
 
 use super::*;
 use crate::config::ServeConfig;
 use crate::config::keys::NewKey;
+use crate::links::{LinkKey, Links};
 
 async fn whoami(principal: Principal) -> String {
     principal.owner.to_string()
@@ -23,12 +28,20 @@ async fn probe() -> &'static str {
 async fn ask(keyring: Keyring, request: TestRequest) -> (StatusCode, bool, String) {
     let app = App::new()
         .app_data(web::Data::new(keyring))
+        .app_data(web::Data::new(links()))
         .wrap(from_fn(authenticate))
         .route("/whoami", web::get().to(whoami))
+        .route("/files/{path:.+}", web::route().to(whoami))
+        .route("/u/{path:.+}", web::route().to(whoami))
         .route("/healthz", web::get().to(probe));
     let response = call_service(&init_service(app).await, request.to_request()).await;
     let (status, asks) = (response.status(), response.headers().contains_key(WWW_AUTHENTICATE));
     (status, asks, String::from_utf8(read_body(response).await.to_vec()).expect("text"))
+}
+
+fn links() -> Links {
+    let clock = Arc::new(SystemClock);
+    Links::new(LinkKey::new(&[7; 32]), String::new(), true, Duration::from_hours(1), clock)
 }
 
 fn ring(names: &[&str]) -> (Keyring, Vec<String>) {
@@ -81,6 +94,29 @@ async fn without_a_key_it_asks_for_one_and_repeats_none() {
     let (status, _, body) = ask(ring.clone(), wrong).await;
     assert!(status == StatusCode::UNAUTHORIZED && !body.contains("hl_wrong"), "{body}");
     assert_eq!(ask(ring, TestRequest::get().uri("/healthz")).await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_link_stands_for_its_owner_and_for_nobody_whose_key_is_gone() {
+    let (ring, secrets) = ring(&["ada", "bob"]);
+    let link = |owner: &str| links().download(&owner.parse().expect("a name"), "a.csv", None, SystemClock.now()).url;
+    let get = |uri: &str| TestRequest::get().uri(uri);
+    assert_eq!(ask(ring.clone(), get(&link("ada"))).await, (StatusCode::OK, false, "ada".to_owned()));
+    // A key beside it changes nothing, and the link opens nothing else.
+    let with_key = get(&link("ada")).insert_header(("X-API-Key", secrets[1].as_str()));
+    assert_eq!(ask(ring.clone(), with_key).await.2, "ada");
+    let put = TestRequest::put().uri(&link("ada"));
+    assert_eq!(ask(ring.clone(), put).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        ask(ring.clone(), get(&link("ada").replace("/files/a.csv", "/whoami"))).await.0,
+        StatusCode::UNAUTHORIZED
+    );
+    // Whoever is not known any more is as whoever never was.
+    let gone = ask(ring.clone(), get(&link("carl"))).await;
+    let made_up = ask(ring.clone(), get(&link("ada").replace("ada", "carl"))).await;
+    assert_eq!((gone.0, &gone), (StatusCode::NOT_FOUND, &made_up));
+    assert_eq!(ask(Keyring::open(), get(&link("ada"))).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ask(Keyring::open(), get(&link("local"))).await.0, StatusCode::OK);
 }
 
 #[actix_web::test]
@@ -150,6 +186,11 @@ async fn the_settings_widen_the_rules() {
     assert_eq!(from(&origins, "localhost", Some("https://app.example")).await, StatusCode::OK);
     assert_eq!(from(&origins, "localhost", Some("https://app.example:444")).await, StatusCode::FORBIDDEN);
     assert_eq!(from(&origins, "localhost", Some("http://dev.example:3000")).await, StatusCode::OK);
+    // A page of its own may ask it again, whatever other name it goes by; a page of another port may not.
+    assert_eq!(from(&hosts, "b.example", Some("https://b.example")).await, StatusCode::OK);
+    assert_eq!(from(&hosts, "a.example:81", Some("http://a.example:81")).await, StatusCode::OK);
+    assert_eq!(from(&hosts, "b.example", Some("https://b.example:444")).await, StatusCode::FORBIDDEN);
+    assert_eq!(from(&hosts, "b.example", Some("https://a.example:81")).await, StatusCode::FORBIDDEN);
     let open = ["--addr", "10.1.2.3:8000", "--allow-anonymous"];
     assert_eq!(from(&open, "10.1.2.3:8000", None).await, StatusCode::OK);
 }

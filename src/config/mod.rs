@@ -8,6 +8,7 @@ mod client;
 pub mod docs;
 mod faults;
 pub mod keys;
+mod mounts;
 mod serve;
 pub mod snippets;
 mod units;
@@ -15,6 +16,7 @@ mod units;
 pub use azure::{AzureConfig, AzureIdentity, AzureUrl};
 pub use client::ClientArgs;
 pub use faults::{Fault, Faults};
+pub use mounts::{MountConfig, MountSource};
 pub use serve::{LogFormat, QueueConfig, Role, ServeArgs, ServeConfig, StoreConfig};
 pub use units::{parse_bytes, show_bytes};
 

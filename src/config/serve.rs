@@ -3,7 +3,7 @@
 //! Every setting is text until [`ServeArgs::check`], so that all faults can be told at once and not only the first.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -11,7 +11,7 @@ use url::Url;
 
 use super::faults::{Collector, Faults};
 use super::units::{parse_bytes, parse_duration, parse_number};
-use super::{AzureConfig, available_cores, azure, keys};
+use super::{AzureConfig, MountConfig, available_cores, azure, keys, mounts};
 
 mod parse;
 mod places;
@@ -37,6 +37,11 @@ pub struct ServeArgs {
     /// with or without a folder in it; by default a folder in the user's data folder
     #[arg(long, env = "HEAVYLIFT_STORE", value_name = "URL", hide_env_values = true)]
     store: Option<Place>,
+
+    /// Existing data to show to everyone under NAME/, to be read only: a folder as its file: URL. May be given several times;
+    /// the variable takes a list
+    #[arg(long, env = "HEAVYLIFT_MOUNT", value_delimiter = ',', value_name = "NAME=URL", hide_env_values = true)]
+    mount: Vec<String>,
 
     /// Which queue hands out the jobs: local keeps it in this process, <https://ACCOUNT.queue.core.windows.net/QUEUE> shares it
     /// with other servers on the same Azure store
@@ -106,6 +111,10 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_RESULT_TTL", default_value = "7days", value_name = "TIME")]
     result_ttl: String,
 
+    /// How long links to download and upload work, at most as long as results are kept
+    #[arg(long, env = "HEAVYLIFT_LINK_TTL", default_value = "24h", value_name = "TIME")]
+    link_ttl: String,
+
     /// How long a job runs on after the last client that knew of it has gone
     #[arg(long, env = "HEAVYLIFT_ORPHAN_GRACE", default_value = "30s", value_name = "TIME")]
     orphan_grace: String,
@@ -138,6 +147,10 @@ pub struct ServeArgs {
     /// Azure in the user's cache folder
     #[arg(long, env = "HEAVYLIFT_SCRATCH", value_name = "FOLDER")]
     scratch: Option<String>,
+
+    /// Room in that folder for inputs that may be wanted again; 0 keeps none. A store on this machine's disk needs none
+    #[arg(long, env = "HEAVYLIFT_CACHE_BYTES", default_value = "10GiB", value_name = "SIZE")]
+    cache_bytes: String,
 }
 
 /// The settings as a command of their own, for their names, defaults and docs.
@@ -175,6 +188,8 @@ pub struct ServeConfig {
     pub addr: SocketAddr,
     /// Where everything is kept; made at start where it is missing.
     pub store: StoreConfig,
+    /// Existing data in everyone's workspace.
+    pub mounts: Vec<MountConfig>,
     /// What hands out the jobs; made at start where it is missing.
     pub queue: QueueConfig,
     /// As whom to go to Azure.
@@ -203,6 +218,8 @@ pub struct ServeConfig {
     pub wait: Duration,
     /// How long results are kept.
     pub result_ttl: Duration,
+    /// How long links work.
+    pub link_ttl: Duration,
     /// How long a job runs on unattended.
     pub orphan_grace: Duration,
     /// How many jobs may wait.
@@ -219,6 +236,8 @@ pub struct ServeConfig {
     pub drain_grace: Duration,
     /// The folder for what jobs need while they run; made at start where it is missing.
     pub scratch: PathBuf,
+    /// How much of it may hold inputs that no running job uses any more.
+    pub cache_bytes: u64,
 }
 
 impl ServeArgs {
@@ -255,6 +274,7 @@ impl ServeArgs {
         let log_filter = faults.take("log_filter", parse::log_filter(&self.log_filter));
         let wait = faults.take("wait_seconds", parse_number(&self.wait_seconds, &(0..=600)));
         let result_ttl = faults.take("result_ttl", parse_duration(&self.result_ttl, &(SECOND..=3650 * DAY)));
+        let link_ttl = faults.take("link_ttl", parse_duration(&self.link_ttl, &(SECOND..=3650 * DAY)));
         let orphan_grace = faults.take("orphan_grace", parse_duration(&self.orphan_grace, &(Duration::ZERO..=DAY)));
         let max_waiting = faults.take("max_waiting", parse_number(&self.max_waiting, &(1..=1_000_000)));
         let max_upload_bytes = faults.take("max_upload_bytes", parse::size(&self.max_upload_bytes, 1));
@@ -263,6 +283,10 @@ impl ServeArgs {
         let lease = faults.take("lease", parse_duration(&self.lease, &(SECOND..=DAY)));
         let drain_grace = faults.take("drain_grace", parse_duration(&self.drain_grace, &(Duration::ZERO..=MAX_DRAIN)));
         let scratch = faults.take("scratch", places::scratch(self.scratch.as_deref(), store.as_ref()));
+        let folder = store.as_ref().and_then(StoreConfig::folder);
+        let own: Vec<&Path> = folder.into_iter().chain(scratch.as_deref()).collect();
+        let mounts = faults.take("mount", mounts::parse(&self.mount, &own));
+        let cache_bytes = faults.take("cache_bytes", parse_bytes(&self.cache_bytes));
         if let (Some(addr), Some(anonymous)) = (addr, allow_anonymous)
             && let Err(message) = crate::auth::check_bind(addr, self.api_keys.is_some(), anonymous)
         {
@@ -272,6 +296,7 @@ impl ServeArgs {
             Some(ServeConfig {
                 addr: addr?,
                 store: store?,
+                mounts: mounts?,
                 queue: queue?,
                 azure: AzureConfig { identity: identity?, client_id: self.azure_client_id.clone() },
                 role: role?,
@@ -286,6 +311,7 @@ impl ServeArgs {
                 log_filter: log_filter?,
                 wait: Duration::from_secs(wait?),
                 result_ttl: result_ttl?,
+                link_ttl: link_ttl?,
                 orphan_grace: orphan_grace?,
                 max_waiting: usize::try_from(max_waiting?).ok()?,
                 max_upload_bytes: max_upload_bytes?,
@@ -294,6 +320,7 @@ impl ServeArgs {
                 lease: lease?,
                 drain_grace: drain_grace?,
                 scratch: scratch?,
+                cache_bytes: cache_bytes?,
             })
         };
         faults.finish(config())

@@ -1,18 +1,24 @@
 //! `/files`: a principal's workspace over HTTP.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, LAST_MODIFIED, LOCATION, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use actors::ports::Meta;
+use actors::FoundFile;
+use actors::ports::{BlobStore, DirectTerms, Meta, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 use tools::WorkspacePath;
 
 use super::AppData;
 use super::range::{self, Wanted};
+use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
-use crate::view;
+use crate::links::{self, Grant, Link};
+use crate::{pages, view};
 
 /// A file in a listing.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -25,13 +31,26 @@ pub struct FileView {
     pub modified: String,
     /// Its version.
     pub etag: String,
+    /// Where to download it, without an API key, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub download_url: Option<String>,
+    /// Until when that works, in UTC; for as long as the file is there where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }
 
 impl FileView {
     /// The view of a file.
     pub fn new(path: &WorkspacePath, meta: &Meta) -> Self {
         let modified = view::text(meta.modified);
-        Self { path: path.to_string(), bytes: meta.bytes, modified, etag: meta.etag.0.clone() }
+        let (path, etag) = (path.to_string(), meta.etag.0.clone());
+        Self { path, bytes: meta.bytes, modified, etag, download_url: None, expires_at: None }
+    }
+
+    /// The same with a link to it.
+    #[must_use]
+    pub fn with_link(self, link: Link) -> Self {
+        Self { download_url: Some(link.url), expires_at: link.until.map(view::text), ..self }
     }
 }
 
@@ -62,19 +81,55 @@ pub(super) async fn list(
     Ok(HttpResponse::Ok().json(serde_json::json!({"files": files, "more": more})))
 }
 
-/// `GET /files/{path}`: the bytes, or one range of them; also of a job's artifacts.
+/// `GET /files/{path}`: the bytes, or one range of them; also of a job's artifacts. By a link without an API key as well.
 pub(super) async fn get(
     app: AppData,
     principal: Principal,
+    grant: Option<web::ReqData<Grant>>,
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, AppError> {
+    if let Some(grant) = grant {
+        let answered = by_link(&app, &grant, &request).await;
+        return Ok(answered.unwrap_or_else(|error| pages::refusal(request.headers(), &error)));
+    }
     let path: WorkspacePath = path.parse()?;
     let found = app.core.workspace.get(&principal.owner, &path).await?;
-    if range::is_known(&request, &found.meta.etag) {
+    send(&app, found, &request).await
+}
+
+/// What a link opens: from the store itself, where it can hand the bytes to whoever has an address from it.
+///
+/// A caller with a key is never sent there, since the key would go along.
+async fn by_link(app: &App, grant: &Grant, request: &HttpRequest) -> Result<HttpResponse, AppError> {
+    let path = grant.target.file().ok_or_else(links::unknown)?;
+    let gone = || AppError::not_found(format!("{path} is not there any more; ask for a new one"));
+    let found = match app.core.workspace.find(&grant.owner, path).await.map_err(AppError::from) {
+        Ok(found) => found.ok_or_else(gone)?,
+        // The name of what else there is belongs to the owner, not to whoever holds a link.
+        Err(error) if error.kind == ErrorKind::NotFound => return Err(gone()),
+        Err(error) => return Err(error),
+    };
+    let terms = DirectTerms { until: grant.until, file_name: path.file_name().to_owned(), mime: mime(path) };
+    match store(app, &found)?.direct_link(&found.key, &terms).await {
+        Ok(None) => send(app, found, request).await,
+        Ok(Some(address)) => Ok(HttpResponse::TemporaryRedirect()
+            .insert_header((LOCATION, address))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header((REFERRER_POLICY, "no-referrer"))
+            .finish()),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Err(gone()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sends what was found, as far as the request asks for it.
+async fn send(app: &App, found: FoundFile, request: &HttpRequest) -> Result<HttpResponse, AppError> {
+    let path = &found.path;
+    if range::is_known(request, &found.meta.etag) {
         return Ok(HttpResponse::NotModified().insert_header(range::header(&found.meta.etag)).finish());
     }
-    let wanted = range::wanted(&request, found.meta.bytes, &found.meta.etag);
+    let wanted = range::wanted(request, found.meta.bytes, &found.meta.etag);
     let part = match wanted {
         Wanted::Whole => None,
         Wanted::Part(part) => Some(part),
@@ -83,7 +138,7 @@ pub(super) async fn get(
             return Ok(HttpResponse::RangeNotSatisfiable().insert_header((CONTENT_RANGE, all)).finish());
         }
     };
-    let (meta, stream) = app.core.ports.store.read(&found.key, part.clone()).await?;
+    let (meta, stream) = store(app, &found)?.read(&found.key, part.clone()).await?;
     if meta.etag != found.meta.etag {
         return Err(AppError::new(ErrorKind::Unavailable, format!("{path} is being replaced; try again")));
     }
@@ -96,7 +151,7 @@ pub(super) async fn get(
         }
         None => HttpResponse::Ok(),
     };
-    describe(&mut response, &path, &meta);
+    describe(&mut response, path, &meta);
     let length = part.map_or(meta.bytes, |part| part.end - part.start);
     Ok(response.no_chunking(length).streaming(stream))
 }
@@ -104,7 +159,7 @@ pub(super) async fn get(
 fn describe(response: &mut HttpResponseBuilder, path: &WorkspacePath, meta: &Meta) {
     let name = view::encode(path.file_name());
     response
-        .content_type(mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string())
+        .content_type(mime(path))
         .insert_header(range::header(&meta.etag))
         .insert_header((ACCEPT_RANGES, "bytes"))
         .insert_header((CACHE_CONTROL, "private, no-cache"))
@@ -112,6 +167,16 @@ fn describe(response: &mut HttpResponseBuilder, path: &WorkspacePath, meta: &Met
         // What a caller uploaded is never run as a page of ours.
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((LAST_MODIFIED, httpdate::fmt_http_date(meta.modified.into())));
+}
+
+/// Where a file's bytes are.
+fn store<'a>(app: &'a App, found: &FoundFile) -> Result<&'a Arc<dyn BlobStore>, AppError> {
+    let store = app.core.workspace.store(found.mount.as_deref());
+    store.ok_or_else(|| AppError::not_found(format!("{} went with its mount", found.path)))
+}
+
+fn mime(path: &WorkspacePath) -> String {
+    mime_guess::from_path(path.as_str()).first_or_octet_stream().to_string()
 }
 
 /// `DELETE /files/{path}`: 204, also when there was none. A job's files go with the job.
@@ -128,20 +193,8 @@ pub(super) async fn delete(
 /// Removes a workspace file; for the route and the tool.
 ///
 /// # Errors
-/// `InvalidParams` for a job's file; `Unavailable`.
-pub async fn remove(app: &crate::app::App, principal: &Principal, path: &WorkspacePath) -> Result<(), AppError> {
-    writable(path)?;
-    let key = app.core.workspace.key(&principal.owner, path).await?;
+/// `InvalidParams` for a job's file or one of a mount; `Unavailable`.
+pub async fn remove(app: &App, principal: &Principal, path: &WorkspacePath) -> Result<(), AppError> {
+    let key = app.core.workspace.writable(&principal.owner, path)?;
     Ok(app.core.ports.store.delete(&key).await?)
-}
-
-/// # Errors
-/// `InvalidParams` when `path` lies below `jobs/`, which only jobs write.
-pub fn writable(path: &WorkspacePath) -> Result<(), AppError> {
-    if path.as_str() == "jobs" || path.as_str().starts_with("jobs/") {
-        return Err(AppError::invalid(format!(
-            "{path} cannot be written: jobs/ holds what jobs made; choose another name"
-        )));
-    }
-    Ok(())
 }

@@ -5,8 +5,11 @@
 pub mod files;
 mod health;
 pub mod jobs;
+mod links;
 mod metrics;
 mod range;
+#[cfg(test)]
+mod tests;
 pub mod upload;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -30,6 +33,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             web::resource("/files/{path:.+}").get(files::get).head(files::get).put(upload::put).delete(files::delete),
         )
+        .service(web::resource("/u/{token}/{path:.*}").get(links::page).head(links::page).put(links::put))
         .service(web::resource("/jobs").get(jobs::list))
         .service(web::resource("/jobs/{id}").get(jobs::get).delete(jobs::cancel))
         .service(web::resource("/jobs/{id}/events").get(jobs::events));

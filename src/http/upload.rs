@@ -1,10 +1,9 @@
-//! `PUT /files/{path}`: to disk as it arrives, measured and hashed on the way, into the store only when it is whole.
+//! `PUT /files/{path}`, and `PUT` by a link: to disk as it arrives, measured and hashed on the way, into the store only when it is whole.
 
 use std::path::Path;
 
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actors::ports::{Etag, Expect};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -12,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tools::WorkspacePath;
 use tools::context::hex;
 
-use super::{AppData, files, range};
+use super::{AppData, range};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -39,8 +38,20 @@ pub(super) async fn put(
     body: web::Payload,
 ) -> Result<HttpResponse, AppError> {
     let path: WorkspacePath = path.parse()?;
-    files::writable(&path)?;
     let most = app.config.max_upload_bytes;
+    store(&app, &principal, &request, path, body, most).await
+}
+
+/// Stores `body`, of at most `most` bytes, as `path`.
+pub(super) async fn store(
+    app: &App,
+    principal: &Principal,
+    request: &HttpRequest,
+    path: WorkspacePath,
+    body: web::Payload,
+    most: u64,
+) -> Result<HttpResponse, AppError> {
+    let key = app.core.workspace.writable(&principal.owner, &path)?;
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|bytes| bytes > most) {
         return Err(over(&path, most));
@@ -59,21 +70,10 @@ pub(super) async fn put(
         return Err(AppError::invalid(message));
     }
     let current = app.core.workspace.find(&principal.owner, &path).await?.map(|found| found.meta.etag);
-    let expect = range::expectation(&request, current.as_ref())?;
-    let etag = keep(&app, &principal, &path, &spool, expect).await?;
+    let expect = range::expectation(request, current.as_ref())?;
+    let etag = app.core.ports.store.put_file(&key, &spool, expect).await?;
     let stored = Stored { path: path.to_string(), bytes, sha256, etag: etag.0.clone() };
     Ok(HttpResponse::Created().insert_header(range::header(&etag)).json(stored))
-}
-
-async fn keep(
-    app: &App,
-    principal: &Principal,
-    path: &WorkspacePath,
-    spool: &Path,
-    expect: Expect,
-) -> Result<Etag, AppError> {
-    let key = app.core.workspace.key(&principal.owner, path).await?;
-    Ok(app.core.ports.store.put_file(&key, spool, expect).await?)
 }
 
 async fn receive(
@@ -101,7 +101,7 @@ async fn receive(
 }
 
 fn over(path: &WorkspacePath, most: u64) -> AppError {
-    let message = format!("{path} is larger than {most} bytes, the most that may be uploaded (--max-upload-bytes)");
+    let message = format!("{path} is larger than {most} bytes, the most that may be uploaded here");
     AppError::new(ErrorKind::TooLarge, message)
 }
 

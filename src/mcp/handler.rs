@@ -25,7 +25,7 @@ use crate::error::{AppError, ErrorKind};
 
 /// What a client's model reads about the server as a whole.
 const INSTRUCTIONS: &str = "Heavylift runs heavy data and picture jobs on the server. Files live in a workspace: list them with \
-file_list, put small ones there with file_put, big ones over HTTP. A call that takes longer than its wait_seconds answers \
+file_list, put small ones there with file_put, and give people a link for big ones with file_upload_link. A call that takes longer than its wait_seconds answers \
 with a job_id: go on with job_wait. Results are kept; what a job wrote (jobs/<job_id>/<name>) can be the next call's input.";
 
 /// One session's, or one request's, handler.

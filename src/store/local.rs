@@ -6,13 +6,13 @@
 
 mod disk;
 mod draft;
-mod error;
+pub(in crate::store) mod error;
 mod list;
 mod lock;
-mod read;
+pub(in crate::store) mod read;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(in crate::store) mod tree;
 mod version;
 mod write;
 
@@ -108,5 +108,9 @@ impl BlobStore for LocalStore {
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Page, StoreError> {
         let (prefix, after) = (prefix.to_owned(), after.cloned());
         self.work(&prefix.clone(), move |disk| disk.list(&prefix, after.as_ref(), limit)).await
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 }

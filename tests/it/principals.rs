@@ -8,7 +8,7 @@ use crate::harness::{Caller, ERAS, Server, keys, kind_of};
 use crate::wire::{Session, call, newest, reply};
 
 /// A server that knows Ada and Bob.
-async fn two(flags: &[&str]) -> (Server, Caller, Caller) {
+pub(crate) async fn two(flags: &[&str]) -> (Server, Caller, Caller) {
     let folder = Arc::new(tempfile::tempdir().expect("temporary folder"));
     let (file, secrets) = keys(folder.path(), &["ada", "bob"]).await;
     let server = Server::start_in(folder, &[&["--api-keys", file.as_str()], flags].concat()).await;

@@ -85,6 +85,8 @@ async fn every_result_fits_its_schema() {
         ("image_process", json!({"files": ["*.png"], "operations": grey})),
         ("image_process", json!({"files": ["broken.png"], "operations": grey})),
         ("file_list", json!({})),
+        ("file_list", json!({"links": true})),
+        ("file_upload_link", json!({"path": "in/"})),
         ("file_put", json!({"path": "n.txt", "content": "x"})),
         ("file_delete", json!({"path": "n.txt"})),
         ("job_status", json!({"job_id": job})),

@@ -1,18 +1,19 @@
 //! The three stages of an attempt, each a plain future without the actor's state.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tempfile::TempDir;
 use tools::{ArtifactFile, Cancel, Context, Folders, Input, Outcome, ProgressSink, ToolError, ToolErrorKind};
 
+use crate::cache::{Brought, Held, Version};
 use crate::compute::{Panicked, Slot};
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::layout;
 use crate::model::{Artifact, Cause, JobError, JobInput, JobRecord};
-use crate::ports::{Expect, Key, StoreError, StoreErrorKind};
+use crate::ports::{BlobStore, Expect, Key, StoreError, StoreErrorKind};
 use crate::retry;
 
 /// How many files are brought from or to the store at once: each waits for the disk, not for a processor.
@@ -23,6 +24,8 @@ pub(super) struct Ready {
     pub(super) folder: Arc<TempDir>,
     inputs: Vec<Input>,
     folders: Folders,
+    /// Keeps the inputs that are in the cache where they are.
+    held: Vec<Held>,
 }
 
 /// Why an attempt ends before its tool begins.
@@ -47,17 +50,15 @@ pub(super) async fn prepare(core: Core, record: JobRecord) -> Result<Ready, Unpr
     let (folder, folders) = made
         .map_err(|_| failed(ToolError::internal("the job's folder could not be made")))?
         .map_err(|error| failed(ToolError::io("making the job's folder", &error)))?;
-    let place = folder.path().join("inputs");
     let fetches = record.inputs.iter().enumerate().map(|(number, input)| {
-        let local = place.join(number.to_string());
-        let core = &core;
-        async move {
-            fetch(core, input, &local).await?;
-            Ok(Input { name: input.name.clone(), path: input.path.clone(), local, bytes: input.bytes })
-        }
+        let own = folder.path().join("inputs").join(number.to_string());
+        fetch(&core, input, own)
     });
-    let inputs = stream::iter(fetches).buffered(AT_ONCE).try_collect().await.map_err(Unprepared::Failed)?;
-    Ok(Ready { folder: Arc::new(folder), inputs, folders })
+    let brought: Vec<(Input, Option<Held>)> =
+        stream::iter(fetches).buffered(AT_ONCE).try_collect().await.map_err(Unprepared::Failed)?;
+    let (inputs, held): (Vec<_>, Vec<_>) = brought.into_iter().unzip();
+    let held = held.into_iter().flatten().collect();
+    Ok(Ready { folder: Arc::new(folder), inputs, folders, held })
 }
 
 fn failed(error: ToolError) -> Unprepared {
@@ -74,20 +75,48 @@ fn make_folders(scratch: &Path) -> std::io::Result<(TempDir, Folders)> {
     Ok((folder, folders))
 }
 
-async fn fetch(core: &Core, input: &JobInput, local: &Path) -> Result<(), JobError> {
+/// Brings an input to local disk: into the cache, or to the job's own file `own` where it is no matter for the cache.
+async fn fetch(core: &Core, input: &JobInput, own: PathBuf) -> Result<(Input, Option<Held>), JobError> {
     let changed = |what: &str| JobError {
         cause: Cause::InputChanged,
         kind: ToolErrorKind::NotFound,
         message: format!("{} {what} after the call was accepted; call again", input.path),
     };
     let key = Key::parse(&input.key).ok_or_else(|| changed("became unreadable"))?;
-    let fetched =
-        retry::until(&*core.ports.clock, patience(core), || async { Ok(core.ports.store.fetch(&key, local).await?) });
-    match fetched.await {
-        Ok(meta) if meta.etag == input.etag => Ok(()),
-        Ok(_) => Err(changed("changed")),
-        Err(CoreError::Store(StoreError { kind: StoreErrorKind::NotFound, .. })) => Err(changed("was deleted")),
-        Err(error) => Err(store_failed(&error)),
+    let version = Version { mount: input.mount.clone(), key, etag: input.etag.clone() };
+    let store = core.workspace.store(input.mount.as_deref()).ok_or_else(|| changed("went with its mount"))?;
+    let brought =
+        retry::until(&*core.ports.clock, patience(core), || bring(core, store, &version, input.bytes, &own)).await;
+    let held = match brought {
+        Ok(Brought::Held(held)) => Some(held),
+        Ok(Brought::NoRoom) => None,
+        Ok(Brought::Changed) => return Err(changed("changed")),
+        Err(CoreError::Store(StoreError { kind: StoreErrorKind::NotFound, .. })) => return Err(changed("was deleted")),
+        Err(error) => return Err(store_failed(&error)),
+    };
+    let local = held.as_ref().map_or(own, |held| held.path().to_owned());
+    Ok((Input { name: input.name.clone(), path: input.path.clone(), local, bytes: input.bytes }, held))
+}
+
+/// One try; what is no matter for the cache is at `own` afterwards.
+async fn bring(
+    core: &Core,
+    store: &Arc<dyn BlobStore>,
+    version: &Version,
+    bytes: u64,
+    own: &Path,
+) -> Result<Brought, CoreError> {
+    if !store.is_local() {
+        match core.cache.hold(store, version, bytes).await {
+            Ok(Brought::NoRoom) => {}
+            Err(error) if error.kind == StoreErrorKind::Conflict => return Ok(Brought::Changed),
+            settled => return Ok(settled?),
+        }
+    }
+    match store.fetch(&version.key, own).await {
+        Ok(meta) if meta.etag == version.etag => Ok(Brought::NoRoom),
+        Err(error) if error.kind != StoreErrorKind::Conflict => Err(error.into()),
+        _ => Ok(Brought::Changed),
     }
 }
 
@@ -103,10 +132,10 @@ pub(super) fn compute(
     let tool = core.catalogue.get(&record.tool).cloned();
     let (params, limits) = (record.params.clone(), core.config.limits.clone());
     slot.run(move || {
-        let Ready { folder, inputs, folders } = ready;
+        let Ready { folder, inputs, folders, held } = ready;
         let outcome = tool?.run(&params, &mut Context::new(inputs, folders, limits, progress, cancel));
-        // The actor may have gone; the folder must not go while the tool writes into it.
-        drop(folder);
+        // The actor may have gone; what the tool reads and writes must not go before it is done.
+        drop((folder, held));
         outcome
     })
 }
@@ -135,7 +164,7 @@ fn patience(core: &Core) -> time::OffsetDateTime {
 fn store_failed(error: &CoreError) -> JobError {
     let full = matches!(error, CoreError::Store(store) if store.kind == StoreErrorKind::Full);
     if full {
-        let message = "no room in the server's store for the job's files; try again later";
+        let message = "no room on the server for the job's files; try again later";
         return ToolError::new(ToolErrorKind::NoSpace, message).into();
     }
     tracing::error!(%error, "store failed under a job");

@@ -12,6 +12,13 @@ use serde::{Deserialize, Serialize};
 #[error("{0}")]
 pub struct BadId(String);
 
+impl BadId {
+    /// A refusal that says what to write instead.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
 /// A job's id: 130 random bits as 26 characters of base 32, also the task id and the last part of its address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]

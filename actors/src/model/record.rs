@@ -39,6 +39,9 @@ pub struct JobInput {
     pub name: String,
     /// Its name in the workspace.
     pub path: WorkspacePath,
+    /// The mount in whose store its bytes are; left out where that is the server's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<String>,
     /// Where its bytes are in the store.
     pub key: String,
     /// Which version.

@@ -69,6 +69,17 @@ pub struct Page {
     pub more: bool,
 }
 
+/// How a store is to answer whoever comes with an address of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectTerms {
+    /// The last moment at which the address may work.
+    pub until: OffsetDateTime,
+    /// The name under which the file is to be saved.
+    pub file_name: String,
+    /// The media type to send.
+    pub mime: String,
+}
+
 /// A blob's bytes, piece by piece. Dropping it ends the read.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
 
@@ -154,7 +165,8 @@ pub trait BlobStore: Send + Sync {
     /// its bytes with the store.
     ///
     /// # Errors
-    /// `NotFound`; `Full` when there is no room at `to`; `Unavailable`.
+    /// `NotFound`; `Full` when there is no room at `to`; `Conflict` where it changed meanwhile, which only happens over files that
+    /// others change in place; `Unavailable`.
     async fn fetch(&self, key: &Key, to: &Path) -> Result<Meta, StoreError>;
 
     /// Removes the blob. What reads it already keeps what it reads.
@@ -168,4 +180,21 @@ pub trait BlobStore: Send + Sync {
     /// # Errors
     /// `Unavailable`.
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Page, StoreError>;
+
+    /// Whether [`fetch`](Self::fetch) costs next to nothing, since the bytes are on this machine's disk and can be shared: then
+    /// nobody keeps copies of what was fetched.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// An address at which anyone can read this one blob from the store itself, with ranges, until `terms.until` and no longer,
+    /// so that its bytes bypass the server; `None` where the store has no such addresses. It says nothing of whether there is
+    /// such a blob, and is a secret like the right it stands for: it goes to the caller and into no log.
+    ///
+    /// # Errors
+    /// `Unavailable` when the address cannot be made just now.
+    async fn direct_link(&self, key: &Key, terms: &DirectTerms) -> Result<Option<String>, StoreError> {
+        let _ = (key, terms);
+        Ok(None)
+    }
 }

@@ -10,7 +10,9 @@ mod job_queue;
 mod key;
 pub mod memory;
 
-pub use blob_store::{Blob, BlobStore, ByteStream, Entry, Etag, Expect, Meta, Page, StoreError, StoreErrorKind};
+pub use blob_store::{
+    Blob, BlobStore, ByteStream, DirectTerms, Entry, Etag, Expect, Meta, Page, StoreError, StoreErrorKind,
+};
 pub use clock::{Clock, SystemClock};
 pub use job_queue::{Delivery, JobQueue, Message, QueueDepth, QueueError, QueueErrorKind, Receipt};
 pub use key::Key;

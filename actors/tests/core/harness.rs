@@ -81,6 +81,7 @@ impl World {
         let ports = Ports { store: Arc::clone(&faulty) as Arc<dyn BlobStore>, queue, clock: Arc::clone(&clock) };
         let config = CoreConfig {
             deadline: Duration::from_hours(24 * 365),
+            cache_bytes: 1 << 20,
             exclusive: self.queue.is_none(),
             runs_jobs,
             ..CoreConfig::new(self.scratch.path().to_owned())

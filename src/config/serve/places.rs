@@ -37,6 +37,16 @@ pub enum StoreConfig {
     Azure(AzureUrl),
 }
 
+impl StoreConfig {
+    /// The folder on this machine, where it is one.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Local(folder) => Some(folder),
+            Self::Azure(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -23,6 +23,7 @@ fn the_defaults_hold() {
     assert_eq!(config.scratch, PathBuf::from("/data/my jobs/scratch"));
     assert_eq!((config.workers, config.threads_per_job), (available_cores(), available_cores()));
     assert_eq!((config.wait, config.result_ttl), (Duration::from_secs(50), 7 * DAY));
+    assert_eq!((config.link_ttl, config.cache_bytes), (DAY, 10 << 30));
     assert_eq!((config.orphan_grace, config.drain_grace), (Duration::from_secs(30), Duration::from_secs(15)));
     assert_eq!((config.max_waiting, config.max_upload_bytes, config.job_memory_bytes), (10_000, 8 << 30, 1 << 30));
     assert_eq!((config.job_deadline, config.lease), (Duration::from_hours(1), Duration::from_mins(1)));

@@ -1,5 +1,6 @@
 //! The workspace: list, put, delete. Looking inside a file is work and therefore a job (`file_preview`).
 
+use actors::FoundFile;
 use actors::ports::Expect;
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use tools::context::hex;
 
 use super::{Caller, ServiceTool};
 use crate::error::{AppError, ErrorKind};
-use crate::http::files::{FileView, remove, writable};
+use crate::http::files::{FileView, remove};
 use crate::http::upload::Stored;
 
 /// The most that fits into a call; bigger files go over HTTP.
@@ -31,6 +32,9 @@ pub(super) struct ListParams {
     /// How many at most, up to 1,000. Default 200.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
+    /// Whether to give a `download_url` for each, which needs no API key. Default false.
+    #[serde(default)]
+    links: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -39,6 +43,9 @@ pub(super) struct ListOutput {
     files: Vec<FileView>,
     /// Whether there are more: go on with `after`.
     more: bool,
+    /// Folders of existing data that everyone sees and nobody writes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mounts: Vec<String>,
 }
 
 #[async_trait]
@@ -64,8 +71,14 @@ impl ServiceTool for List {
                 (files, more)
             }
         };
-        let files = files.iter().map(|file| FileView::new(&file.path, &file.meta)).collect();
-        Ok(ListOutput { files, more })
+        let now = caller.app.core.ports.clock.now();
+        let view = |file: &FoundFile| {
+            let view = FileView::new(&file.path, &file.meta);
+            let link = params.links.then(|| caller.app.links.download(owner, file.path.as_str(), None, now));
+            link.map_or(view.clone(), |link| view.with_link(link))
+        };
+        let mounts = workspace.mounts().names().map(|name| format!("{name}/")).collect();
+        Ok(ListOutput { files: files.iter().map(view).collect(), more, mounts })
     }
 }
 
@@ -89,12 +102,12 @@ impl ServiceTool for Put {
     const NAME: &'static str = "file_put";
     const TITLE: &'static str = "Put a small file";
     const DESCRIPTION: &'static str = "Writes a small file (at most 1 MiB) into the workspace, replacing one of the same name. \
-        Bigger ones: `heavylift put FILE`, or HTTP PUT to /files/<path>.";
+        Bigger ones: file_upload_link, `heavylift put FILE`, or HTTP PUT to /files/<path>.";
     const READ_ONLY: bool = false;
     const DESTRUCTIVE: bool = true;
 
     async fn call(&self, caller: &Caller<'_>, params: PutParams) -> Result<Stored, AppError> {
-        writable(&params.path)?;
+        let key = caller.app.core.workspace.writable(&caller.principal.owner, &params.path)?;
         let content = content(&params)?;
         if content.len() > MOST_INLINE_BYTES {
             let message = format!(
@@ -104,7 +117,6 @@ impl ServiceTool for Put {
             );
             return Err(AppError::new(ErrorKind::TooLarge, message));
         }
-        let key = caller.app.core.workspace.key(&caller.principal.owner, &params.path).await?;
         let (bytes, sha256) = (content.len() as u64, hex(&Sha256::digest(&content)));
         let etag = caller.app.core.ports.store.put(&key, content, Expect::Any).await?;
         Ok(Stored { path: params.path.to_string(), bytes, sha256, etag: etag.0 })

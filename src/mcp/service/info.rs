@@ -27,6 +27,8 @@ pub(super) struct InfoOutput {
     /// How many jobs wait, and how many may.
     waiting: usize,
     max_waiting: usize,
+    /// Folders of existing data that are in everyone's workspace, to be read only.
+    mounts: Vec<String>,
     limits: LimitsView,
     table_formats: [&'static str; 6],
     picture_formats: [&'static str; 9],
@@ -68,6 +70,7 @@ impl ServiceTool for Info {
             running: core.board.running(),
             waiting: core.ports.queue.depth().await?.waiting,
             max_waiting: core.ports.queue.capacity(),
+            mounts: core.workspace.mounts().names().map(|name| format!("{name}/")).collect(),
             limits: limits(caller),
             table_formats: ["csv", "tsv", "parquet", "json", "ndjson", "arrow"],
             picture_formats: ["jpeg", "png", "webp", "gif", "tiff", "bmp", "ico", "pnm", "qoi"],

@@ -5,6 +5,7 @@
 mod files;
 mod info;
 mod jobs;
+mod links;
 
 use async_trait::async_trait;
 use rmcp::RoleServer;
@@ -96,8 +97,18 @@ impl<T: ServiceTool> AnyService for T {
 }
 
 /// Every service tool.
-fn all() -> [&'static dyn AnyService; 8] {
-    [&files::Delete, &files::List, &files::Put, &jobs::Cancel, &jobs::List, &jobs::Status, &jobs::Wait, &info::Info]
+fn all() -> [&'static dyn AnyService; 9] {
+    [
+        &files::Delete,
+        &files::List,
+        &files::Put,
+        &links::Upload,
+        &jobs::Cancel,
+        &jobs::List,
+        &jobs::Status,
+        &jobs::Wait,
+        &info::Info,
+    ]
 }
 
 /// What `tools/list` says about each.

@@ -6,7 +6,7 @@ use actors::ports::{Key, StoreError, StoreErrorKind};
 use rustix::io::Errno;
 
 /// Says of an error before anything was changed what to do about it.
-pub(super) fn failed(key: &Key, error: impl Into<io::Error>) -> StoreError {
+pub(in crate::store) fn failed(key: &Key, error: impl Into<io::Error>) -> StoreError {
     let error = error.into();
     match Errno::from_io_error(&error) {
         Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => full(key),
@@ -24,19 +24,19 @@ pub(super) fn failed(key: &Key, error: impl Into<io::Error>) -> StoreError {
 }
 
 /// Says of an error that it cannot be known what was changed.
-pub(super) fn unknown(key: &Key, error: impl Into<io::Error>) -> StoreError {
+pub(in crate::store) fn unknown(key: &Key, error: impl Into<io::Error>) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, key, format!("the disk failed: {}", error.into()))
 }
 
-pub(super) fn conflict(key: &Key) -> StoreError {
+pub(in crate::store) fn conflict(key: &Key) -> StoreError {
     StoreError::new(StoreErrorKind::Conflict, key, "someone else wrote it before; read it again")
 }
 
-pub(super) fn absent(key: &Key) -> StoreError {
+pub(in crate::store) fn absent(key: &Key) -> StoreError {
     StoreError::new(StoreErrorKind::NotFound, key, "there is no such blob")
 }
 
-pub(super) fn invalid(key: &Key, what: &str) -> StoreError {
+pub(in crate::store) fn invalid(key: &Key, what: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Invalid, key, what)
 }
 

@@ -6,51 +6,68 @@
 use std::fs::File;
 use std::io;
 
-use actors::ports::{Entry, Key, Page, StoreError, StoreErrorKind};
-use rustix::fs::{AtFlags, Dir, FileType, statat};
+use actors::ports::{Entry, Key, Meta, Page, StoreError, StoreErrorKind};
+use rustix::fs::{AtFlags, Dir, FileType, Stat, statat};
 use rustix::io::Errno;
 
 use super::disk::Disk;
-use super::tree::{enter, is_reserved};
+use super::tree::{Tree, enter};
 use super::version::Version;
 
 impl Disk {
     pub(super) fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Page, StoreError> {
+        self.tree.list(prefix, after, limit, |stat| Version::of_stat(stat).map(Version::meta))
+    }
+}
+
+impl Tree {
+    /// At most `limit` of the files whose path begins with `prefix` and comes after `after`; `meta` is `None` for what is no file.
+    pub(in crate::store) fn list(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        limit: usize,
+        meta: fn(&Stat) -> Option<Meta>,
+    ) -> Result<Page, StoreError> {
         let failed = |error: io::Error| {
             let what = format!("the disk failed: {error}");
             StoreError::new(StoreErrorKind::Unavailable, format!("the listing of {prefix:?}"), what)
         };
-        let mut walk = Walk { prefix, after: after.map(Key::as_str), most: limit.saturating_add(1), found: Vec::new() };
-        self.walk(&mut walk).map_err(failed)?;
-        let more = walk.found.len() > limit;
-        walk.found.truncate(limit);
-        Ok(Page { entries: walk.found, more })
-    }
-
-    /// Begins where the prefix's folders end: nothing beside them can be wanted.
-    fn walk(&self, walk: &mut Walk<'_>) -> io::Result<()> {
-        let start = walk.prefix.rfind('/').map_or("", |end| &walk.prefix[..=end]);
-        let path = start.trim_end_matches('/');
-        let is_path = start.is_empty() || (Key::parse(path).is_some() && path.len() + 1 == start.len());
-        if !is_path || is_reserved(path) {
-            return Ok(());
-        }
-        match self.tree.folder(path)? {
-            Some(folder) => walk.folder(&folder, start),
-            None => Ok(()),
-        }
+        let (after, most) = (after.map(Key::as_str), limit.saturating_add(1));
+        let mut walk = Walk { tree: self, prefix, after, most, meta, found: Vec::new() };
+        walk.begin().map_err(failed)?;
+        let Walk { mut found, .. } = walk;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        Ok(Page { entries: found, more })
     }
 }
 
 /// One listing under way.
 struct Walk<'a> {
+    tree: &'a Tree,
     prefix: &'a str,
     after: Option<&'a str>,
     most: usize,
+    meta: fn(&Stat) -> Option<Meta>,
     found: Vec<Entry>,
 }
 
 impl Walk<'_> {
+    /// Begins where the prefix's folders end: nothing beside them can be wanted.
+    fn begin(&mut self) -> io::Result<()> {
+        let start = self.prefix.rfind('/').map_or("", |end| &self.prefix[..=end]);
+        let path = start.trim_end_matches('/');
+        let is_path = start.is_empty() || (Key::parse(path).is_some() && path.len() + 1 == start.len());
+        if !is_path || self.tree.is_reserved(path) {
+            return Ok(());
+        }
+        match self.tree.folder(path)? {
+            Some(folder) => self.folder(&folder, start),
+            None => Ok(()),
+        }
+    }
+
     /// Lists the folder whose keys begin with `path`, which is empty or ends with `/`.
     fn folder(&mut self, folder: &File, path: &str) -> io::Result<()> {
         for full in self.children(folder, path)? {
@@ -76,8 +93,8 @@ impl Walk<'_> {
             Err(Errno::NOENT) => return Ok(()), // deleted meanwhile
             Err(error) => return Err(error.into()),
         };
-        if let (Some(key), Some(version)) = (Key::parse(full), Version::of_stat(&stat)) {
-            self.found.push(Entry { key, meta: version.meta() });
+        if let (Some(key), Some(meta)) = (Key::parse(full), (self.meta)(&stat)) {
+            self.found.push(Entry { key, meta });
         }
         Ok(())
     }
@@ -89,7 +106,7 @@ impl Walk<'_> {
         for entry in Dir::read_from(folder)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().to_str() else { continue };
-            if path.is_empty() && is_reserved(name) {
+            if path.is_empty() && self.tree.is_reserved(name) {
                 continue;
             }
             full.truncate(path.len());

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use actors::ports::{Blob, ByteStream, Key, Meta, StoreError};
 use bytes::Bytes;
 use futures_util::stream;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, CWD, linkat};
 
 use super::disk::Disk;
 use super::error::{absent, failed, unknown};
@@ -39,25 +38,14 @@ impl Disk {
         let (file, version) = self.open_blob(key)?.ok_or_else(|| absent(key))?;
         let bytes = version.bytes();
         let range = range.map_or(0..bytes, |range| range.start.min(bytes)..range.end.min(bytes));
-        Ok((version.meta(), pieces(key.clone(), file, range)))
+        Ok((version.meta(), pieces(key.clone(), file, range, |_| Ok(()))))
     }
 
     /// Opens the blob as it is now, or nothing where there is none or something that is no file.
     fn open_blob(&self, key: &Key) -> Result<Option<(File, Version)>, StoreError> {
         let _reader = self.stripe(key).read();
-        self.open_now(key).map_err(|error| unknown(key, error))
-    }
-
-    fn open_now(&self, key: &Key) -> io::Result<Option<(File, Version)>> {
-        let Some(place) = self.tree.find(key)? else { return Ok(None) };
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match openat(&place.folder, place.name, flags, Mode::empty()) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT | Errno::LOOP | Errno::NAMETOOLONG | Errno::NXIO) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let known = file.metadata()?;
-        Ok(known.is_file().then(|| (file, Version::of(&known))))
+        let opened = self.tree.open(key).map_err(|error| unknown(key, error))?;
+        Ok(opened.map(|(file, known)| (file, Version::of(&known))))
     }
 
     pub(super) fn fetch(&self, key: &Key, to: &Path) -> Result<Meta, StoreError> {
@@ -91,17 +79,24 @@ impl Disk {
     }
 }
 
-fn pieces(key: Key, file: File, range: Range<u64>) -> ByteStream {
+/// The bytes of `range`, each piece passed on only if `check` still finds the file as it should be.
+pub(in crate::store) fn pieces(
+    key: Key,
+    file: File,
+    range: Range<u64>,
+    check: impl Fn(&File) -> io::Result<()> + Clone + Send + 'static,
+) -> ByteStream {
     let file = Arc::new(file);
     Box::pin(stream::try_unfold(range, move |left| {
-        let (key, file) = (key.clone(), Arc::clone(&file));
+        let (key, file, check) = (key.clone(), Arc::clone(&file), check.clone());
         async move {
             if left.is_empty() {
                 return Ok(None);
             }
             let piece = left.start..left.end.min(left.start + PIECE_BYTES);
             let rest = piece.end..left.end;
-            let read = tokio::task::spawn_blocking(move || read_at(&file, &piece)).await;
+            let read = move || read_at(&file, &piece).and_then(|bytes| check(&file).map(|()| bytes));
+            let read = tokio::task::spawn_blocking(read).await;
             let bytes =
                 read.unwrap_or_else(|lost| Err(io::Error::other(lost))).map_err(|error| unknown(&key, error))?;
             Ok(Some((bytes, rest)))

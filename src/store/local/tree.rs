@@ -1,10 +1,10 @@
 //! The folders of the store: found, made and removed, without ever leaving it.
 //!
 //! Every step down is taken from the folder above and refuses symbolic links, so that no link, not even one that appears
-//! in the middle of the walk, leads out. Used by `read`, `write` and `list`.
+//! in the middle of the walk, leads out. Used by `read`, `write` and `list`, and by the store over a mounted folder.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 
 use actors::ports::{Key, StoreError};
@@ -22,24 +22,26 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOF
 
 /// The store's folder and what is below.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(in crate::store) struct Tree {
     root: File,
     /// Held for reading from the walk to a place until something is put there; for writing while folders are removed.
     standing: RwLock<()>,
     /// Folders whose own entry may not have reached the disk yet.
     fresh: Mutex<HashSet<String>>,
+    /// Names at the top that are no blobs.
+    reserved: &'static [&'static str],
 }
 
 /// Where a blob is or will be: its folder, held open, and its name in there.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(in crate::store) struct Place<'a> {
     pub(super) folder: File,
     pub(super) name: &'a str,
 }
 
 impl Place<'_> {
     /// What stands here, without following it; `None` for nothing.
-    pub(super) fn stat(&self) -> io::Result<Option<Stat>> {
+    pub(in crate::store) fn stat(&self) -> io::Result<Option<Stat>> {
         match statat(&self.folder, self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT | Errno::NAMETOOLONG) => Ok(None),
@@ -49,8 +51,14 @@ impl Place<'_> {
 }
 
 impl Tree {
-    pub(super) fn new(root: File) -> Self {
-        Self { root, standing: RwLock::default(), fresh: Mutex::default() }
+    /// The tree below `root`, in which the names `reserved` at the top stand for no blobs.
+    pub(in crate::store) fn new(root: File, reserved: &'static [&'static str]) -> Self {
+        Self { root, standing: RwLock::default(), fresh: Mutex::default(), reserved }
+    }
+
+    /// Whether a key or path is not a blob's.
+    pub(super) fn is_reserved(&self, path: &str) -> bool {
+        path.split('/').next().is_some_and(|first| self.reserved.contains(&first))
     }
 
     /// The folder at `path` (empty for the top), or `None` where it is missing or no folder.
@@ -71,12 +79,25 @@ impl Tree {
     }
 
     /// The place of `key`, if its folder exists.
-    pub(super) fn find<'a>(&self, key: &'a Key) -> io::Result<Option<Place<'a>>> {
-        if is_reserved(key.as_str()) {
+    pub(in crate::store) fn find<'a>(&self, key: &'a Key) -> io::Result<Option<Place<'a>>> {
+        if self.is_reserved(key.as_str()) {
             return Ok(None);
         }
         let (path, name) = split(key);
         Ok(self.folder(path)?.map(|folder| Place { folder, name }))
+    }
+
+    /// Opens the file of `key` as it is now, or nothing where there is none or something that is no file.
+    pub(in crate::store) fn open(&self, key: &Key) -> io::Result<Option<(File, Metadata)>> {
+        let Some(place) = self.find(key)? else { return Ok(None) };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match openat(&place.folder, place.name, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NAMETOOLONG | Errno::NXIO) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let known = file.metadata()?;
+        Ok(known.is_file().then_some((file, known)))
     }
 
     /// Does `act` at the place of `key`, whose folders are made where they are missing and stay until `act` returns.
@@ -85,7 +106,7 @@ impl Tree {
         key: &'a Key,
         act: impl FnOnce(&Place<'a>) -> Result<(), StoreError>,
     ) -> Result<Place<'a>, StoreError> {
-        if is_reserved(key.as_str()) {
+        if self.is_reserved(key.as_str()) {
             return Err(error::invalid(key, "the name is the store's own; choose another"));
         }
         let _standing = self.standing.read();
@@ -157,11 +178,6 @@ impl Tree {
 /// Steps down into a folder that is no link.
 pub(super) fn enter(folder: &File, part: &str) -> Result<File, Errno> {
     openat(folder, part, FOLDER, Mode::empty()).map(File::from)
-}
-
-/// Whether a key or path is the store's own.
-pub(super) fn is_reserved(path: &str) -> bool {
-    matches!(path.split('/').next(), Some(LOCK | DRAFTS))
 }
 
 /// A key's folder and name.

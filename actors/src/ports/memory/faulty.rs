@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::ports::{Blob, BlobStore, ByteStream, Etag, Expect, Key, Meta, Page, StoreError, StoreErrorKind};
+use crate::ports::{
+    Blob, BlobStore, ByteStream, DirectTerms, Etag, Expect, Key, Meta, Page, StoreError, StoreErrorKind,
+};
 
 /// How a planned failure looks from the store's side; the caller is told `Unavailable` in both cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,5 +139,13 @@ impl BlobStore for FaultyStore {
 
     async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Page, StoreError> {
         self.inner.list(prefix, after, limit).await
+    }
+
+    fn is_local(&self) -> bool {
+        self.inner.is_local()
+    }
+
+    async fn direct_link(&self, key: &Key, terms: &DirectTerms) -> Result<Option<String>, StoreError> {
+        self.inner.direct_link(key, terms).await
     }
 }

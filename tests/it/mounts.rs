@@ -1,0 +1,180 @@
+//! `--mount`: existing data in everyone's workspace, read in every way that own files are, and written in none.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::{Caller, ERAS, Server, kind_of, png, store_url};
+use crate::principals::two;
+
+/// A folder of data: a table, a picture, a folder, and a link out of it.
+fn data() -> TempDir {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir_all(at("in/deep")).expect("made");
+    fs::write(at("in/sales.csv"), "region,amount\nnorth,1\nsouth,2\n").expect("written");
+    fs::write(at("in/deep/more.csv"), "region,amount\nwest,4\n").expect("written");
+    fs::write(at("p.png"), png(8, 6)).expect("written");
+    symlink("/etc/passwd", at("passwd")).expect("a link");
+    symlink("/etc", at("etc")).expect("a link");
+    folder
+}
+
+fn flag(folder: &Path) -> String {
+    format!("data={}", store_url(folder))
+}
+
+/// Everything below `folder` with its bytes.
+fn snapshot(folder: &Path) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut all = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).expect("read").map(|entry| entry.expect("an entry")) {
+            let kind = entry.file_type().expect("a kind");
+            if kind.is_dir() {
+                open.push(entry.path());
+            }
+            all.push((
+                entry.path().display().to_string(),
+                kind.is_file().then(|| fs::read(entry.path()).expect("read")),
+            ));
+        }
+    }
+    all.sort();
+    all
+}
+
+fn names(listed: &Value) -> Vec<&str> {
+    let files = listed["files"].as_array().expect("files");
+    files.iter().map(|file| file["path"].as_str().expect("a path")).collect()
+}
+
+#[tokio::test]
+async fn everyone_reads_it_in_every_way() {
+    let data = data();
+    let (_server, ada, bob) = two(&["--mount", &flag(data.path())]).await;
+    ada.put("own.csv", "region,manager\nnorth,Ada\n").await;
+    let before = snapshot(data.path());
+    let mounted = ["data/in/deep/more.csv", "data/in/sales.csv", "data/p.png"];
+    for era in ERAS {
+        let mcp = bob.connect(era).await;
+        let listed = mcp.call("file_list", json!({})).await.raw;
+        assert_eq!((names(&listed), &listed["mounts"]), (mounted.to_vec(), &json!(["data/"])));
+        let some = mcp.call("file_list", json!({"pattern": "data/in/*.csv"})).await.raw;
+        assert_eq!(names(&some), ["data/in/sales.csv"]);
+        assert_eq!(mcp.call("server_info", json!({})).await.raw["mounts"], json!(["data/"]));
+        for table in ["sales", "\"data/in/sales.csv\""] {
+            let sum = mcp.call("data_query", json!({"sql": format!("select sum(amount) from {table}")})).await;
+            assert_eq!(sum.raw["rows"], json!([[3]]), "{table}: {}", sum.raw);
+        }
+        let preview = mcp.call("file_preview", json!({"file": "data/in/sales.csv"})).await;
+        assert!(
+            !preview.is_error && preview.raw["rows"].as_array().is_some_and(|rows| rows.len() == 2),
+            "{}",
+            preview.raw
+        );
+        let profile = mcp.call("data_profile", json!({"file": "data/in/deep/more.csv"})).await;
+        assert!(!profile.is_error, "{}", profile.raw);
+        let grey = json!({"files": ["data/**/*.png"], "operations": [{"op": "grayscale"}]});
+        let pictures = mcp.call("image_process", grey).await;
+        assert_eq!(pictures.raw["artifacts"][0]["mime"], "image/png", "{}", pictures.raw);
+    }
+    // With an own file in one query, and by HTTP.
+    let joined = json!({"sql": "select manager, amount from own join sales using (region)"});
+    assert_eq!(ada.call("data_query", joined).await.raw["rows"], json!([["Ada", 1]]));
+    assert_eq!(bob.file("data/in/sales.csv").await, b"region,amount\nnorth,1\nsouth,2\n");
+    let part = bob.request(reqwest::Method::GET, "/files/data/in/sales.csv").header("Range", "bytes=0-5").send().await;
+    assert_eq!(part.expect("an answer").text().await.expect("text"), "region");
+    let (_, below) = bob.json("/files?prefix=data/in/&limit=1").await;
+    assert_eq!((names(&below), &below["more"]), (vec!["data/in/deep/more.csv"], &json!(true)));
+    let linked = bob.call("file_list", json!({"pattern": "data/in/*.csv", "links": true})).await.raw;
+    let url = linked["files"][0]["download_url"].as_str().expect("a link");
+    let got = Caller::new(url, None).get("").await;
+    assert_eq!((got.status().as_u16(), got.bytes().await.expect("bytes").len()), (200, 30));
+    assert_eq!(snapshot(data.path()), before, "it is as it was");
+}
+
+#[tokio::test]
+async fn nobody_writes_to_it_or_out_of_it() {
+    let data = data();
+    let (server, ada, _) = two(&["--mount", &flag(data.path())]).await;
+    let before = snapshot(data.path());
+    for path in ["data/in/sales.csv", "data/new.csv", "data"] {
+        assert_eq!(kind_of(ada.try_put(path, "x").await).await, (400, "invalid_params".to_owned()), "{path}");
+        assert_eq!(kind_of(ada.delete(&format!("/files/{path}")).await).await.0, 400, "{path}");
+        for (tool, arguments) in [
+            ("file_put", json!({"path": path, "content": "x"})),
+            ("file_upload_link", json!({"path": path})),
+            ("file_upload_link", json!({"path": format!("{path}/")})),
+        ] {
+            let refused = ada.call(tool, arguments).await;
+            let error = &refused.raw["error"];
+            assert_eq!(error["kind"], "invalid_params", "{tool} {path}: {}", refused.raw);
+            assert!(error["message"].as_str().is_some_and(|said| said.contains("data/ is mounted")), "{error}");
+        }
+    }
+    let deleted = ada.call("file_delete", json!({"path": "data/in/sales.csv"})).await;
+    assert_eq!(deleted.raw["error"]["kind"], "invalid_params");
+    // Not by a link to all of the workspace either.
+    let link = ada.call("file_upload_link", json!({"path": "/"})).await.raw;
+    let url = format!("{}data/new.csv", link["put_url"].as_str().expect("a link"));
+    let put = Caller::new(&url, None).request(reqwest::Method::PUT, "").body("x").send().await.expect("an answer");
+    assert_eq!(kind_of(put).await, (400, "invalid_params".to_owned()));
+    for path in ["data/passwd", "data/etc/passwd", "data/../../etc/passwd", "data/%2e%2e/%2e%2e/etc/passwd"] {
+        let answer = ada.get(&format!("/files/{path}")).await;
+        let (status, body) = (answer.status(), answer.text().await.expect("text"));
+        assert!(status.is_client_error() && !body.contains("root:"), "{path}: {status} {body}");
+    }
+    let read = ada.call("data_query", json!({"sql": "select * from \"data/etc/passwd\""})).await;
+    assert!(read.is_error, "{}", read.raw);
+    assert_eq!(snapshot(data.path()), before);
+    assert!(!server.store().join("owners/ada/files/data").exists());
+}
+
+#[tokio::test]
+async fn a_change_is_seen_and_a_kept_result_is_not_mistaken_for_it() {
+    let data = data();
+    let server = Server::start(&["--mount", &flag(data.path())]).await;
+    let caller = server.caller();
+    let ask = json!({"sql": "select sum(amount) from sales"});
+    assert_eq!(caller.call("data_query", ask.clone()).await.raw["rows"], json!([[3]]));
+    assert_eq!(caller.call("data_query", ask.clone()).await.raw["reused"], json!(true));
+    fs::write(data.path().join("in/sales.csv"), "region,amount\nnorth,10\nsouth,20\n").expect("changed in place");
+    let again = caller.call("data_query", ask.clone()).await;
+    assert_eq!((&again.raw["rows"], &again.raw["reused"]), (&json!([[30]]), &Value::Null));
+    fs::remove_file(data.path().join("in/sales.csv")).expect("removed");
+    assert_eq!(caller.call("data_query", ask).await.raw["error"]["kind"], "not_found");
+}
+
+#[tokio::test]
+async fn a_mount_hides_own_files_of_its_name_while_it_is_there() {
+    let data = data();
+    let server = Server::start(&[]).await;
+    server.caller().put("data/own.csv", "a\n1\n").await;
+    let folder = server.kill().await;
+    let mounted = Server::start_in(Arc::clone(&folder), &["--mount", &flag(data.path())]).await;
+    assert_eq!(mounted.caller().get("/files/data/own.csv").await.status(), 404);
+    assert_eq!(mounted.caller().file("data/in/deep/more.csv").await, b"region,amount\nwest,4\n");
+    let folder = mounted.kill().await;
+    let again = Server::start_in(folder, &[]).await;
+    assert_eq!(again.caller().file("data/own.csv").await, b"a\n1\n");
+    assert_eq!(again.caller().get("/files/data/in/sales.csv").await.status(), 404);
+}
+
+#[tokio::test]
+async fn a_mount_that_cannot_be_is_refused_at_the_start() {
+    let data = data();
+    let folder = Arc::new(tempfile::tempdir().expect("temporary folder"));
+    let around = format!("all={}", store_url(folder.path()));
+    let missing = format!("gone={}", store_url(&data.path().join("missing")));
+    for (flag, said) in
+        [(around.as_str(), "everyone's files"), (missing.as_str(), "no such folder"), ("x=y", "--mount")]
+    {
+        let refused = Server::try_start_in(Arc::clone(&folder), &["--mount", flag]).await.err().expect("refused");
+        assert!(refused.status.code() == Some(2) && refused.stderr.contains(said), "{flag}: {}", refused.stderr);
+    }
+}
