@@ -12,7 +12,6 @@ mod upkeep;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use futures_util::future;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tools::{Cancel, Outcome, Progress, ProgressSink, ToolError, ToolErrorKind};
@@ -79,15 +78,11 @@ impl Job {
     }
 
     fn prepare(&mut self, ctx: &mut Context<Self>) {
-        let prepared = run::prepare(self.core.clone(), self.record.clone());
-        let prepared = future::join(upkeep::announce(&self.core, &self.record, self.receipt.take()), prepared);
-        ctx.spawn(prepared.instrument(self.span.clone()).into_actor(self).map(|(receipt, prepared), job, ctx| {
-            job.receipt = receipt;
-            match prepared {
-                Ok(ready) => job.compute(ready, ctx),
-                Err(run::Unprepared::Cancelled) => job.end_stopped(Stop::Cancel, ctx),
-                Err(run::Unprepared::Failed(error)) => job.end(JobOutcome::Failed(error), ctx),
-            }
+        let prepared = run::prepare(self.core.clone(), self.record.clone()).instrument(self.span.clone());
+        ctx.spawn(prepared.into_actor(self).map(|prepared, job, ctx| match prepared {
+            Ok(ready) => job.compute(ready, ctx),
+            Err(run::Unprepared::Cancelled) => job.end_stopped(Stop::Cancel, ctx),
+            Err(run::Unprepared::Failed(error)) => job.end(JobOutcome::Failed(error), ctx),
         }));
     }
 
@@ -198,6 +193,7 @@ impl Actor for Job {
         self.core.board.set_runner(&self.record.id, Some(ctx.address()));
         self.core.counters.started();
         self.prepare(ctx);
+        self.announce(ctx);
         self.keep_lease(ctx);
         self.hear_cancel(ctx);
         let deadline = Arc::clone(&self.core.ports.clock);

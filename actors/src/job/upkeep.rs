@@ -6,37 +6,34 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::{Job, Stop};
-use crate::core::Core;
 use crate::lifecycle::Step;
-use crate::model::{JobRecord, JobState};
-use crate::ports::{Message, Receipt};
+use crate::model::JobState;
+use crate::ports::Message;
 
 /// How often it is asked whether the job was cancelled on another replica.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-
-/// The hold on the job's message. A job that runs where it came in sends it now, already held: should this replica die, the
-/// message shows itself to the others when the lease ends.
-pub(super) fn announce(
-    core: &Core,
-    record: &JobRecord,
-    receipt: Option<Receipt>,
-) -> impl Future<Output = Option<Receipt>> + use<> {
-    let (queue, lease, message) = (Arc::clone(&core.ports.queue), core.config.lease, Message::of(record));
-    async move {
-        if receipt.is_some() {
-            return receipt;
-        }
-        match queue.send_held(&message, lease).await {
-            Ok(receipt) => Some(receipt),
-            Err(error) => {
-                tracing::warn!(job = %message.job, %error, "no message sent; the sweeper stands in for it");
-                None
-            }
-        }
-    }
-}
+/// How long a job runs where it came in before the queue hears of it.
+const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 
 impl Job {
+    /// Sends the message of a job that runs where it came in, already held: should this replica die, the message shows itself
+    /// to the others when the lease ends. Most jobs are over before that is worth it; for those the search for orphans does.
+    pub(super) fn announce(&mut self, ctx: &mut Context<Self>) {
+        if self.receipt.is_some() {
+            return;
+        }
+        let (core, message) = (self.core.clone(), Message::of(&self.record));
+        let sent = async move {
+            core.ports.clock.sleep(ANNOUNCE_AFTER).await;
+            core.ports.queue.send_held(&message, core.config.lease).await
+        };
+        ctx.spawn(sent.into_actor(self).map(|sent, job, _| match sent {
+            // Of a job that ended meanwhile the message comes once more, and is deleted then.
+            Ok(receipt) => job.receipt = Some(receipt),
+            Err(error) => tracing::warn!(job = %job.record.id, %error, "no message sent; the sweeper stands in for it"),
+        }));
+    }
+
     /// Renews the lease at a third of its time, again and again.
     pub(super) fn keep_lease(&mut self, ctx: &mut Context<Self>) {
         let clock = Arc::clone(&self.core.ports.clock);
