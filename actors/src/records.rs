@@ -225,7 +225,10 @@ impl Records {
             let page = self.store.list(prefix, after.as_ref(), 1000).await?;
             after = page.entries.last().map(|entry| entry.key.clone());
             let unwanted: Vec<Key> = page.entries.into_iter().map(|entry| entry.key).filter(&unwanted).collect();
-            let deletes = unwanted.iter().map(|key| self.store.delete(key));
+            let deletes = unwanted.into_iter().map(|key| {
+                let store = Arc::clone(&self.store);
+                async move { store.delete(&key).await }
+            });
             stream::iter(deletes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
             if !page.more {
                 return Ok(());

@@ -113,7 +113,9 @@ impl Core {
         let etag = match self.records.create(&record).await {
             Ok(etag) => etag,
             Err(error) => {
-                self.undo(&record).await;
+                // A store that has just failed may take its time again: the caller is told now.
+                let core = self.clone();
+                tokio::spawn(async move { core.undo(&record).await });
                 return Err(error);
             }
         };

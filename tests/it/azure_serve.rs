@@ -1,34 +1,11 @@
 //! Servers on Azurite, seen from outside: one alone, one after another, two at once.
 
-use std::sync::Arc;
-
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::azurite::{self, by_way_of};
-use crate::harness::{LONG, LONG_ANSWER, Server, complained, run, said};
+use crate::harness::{LONG, LONG_ANSWER, complained, run, said};
 use crate::proxy::Proxy;
-
-/// What several servers share.
-struct Site {
-    store: String,
-    queue: String,
-    folder: Arc<TempDir>,
-}
-
-impl Site {
-    async fn new() -> Self {
-        let azurite = azurite::shared().await;
-        let folder = Arc::new(tempfile::tempdir().expect("temporary folder"));
-        Self { store: azurite.new_container(), queue: azurite.new_queue(), folder }
-    }
-
-    async fn server(&self, flags: &[&str]) -> Server {
-        let scratch = self.folder.path().join("scratch").display().to_string();
-        let own = ["--store", &self.store, "--queue", &self.queue, "--scratch", &scratch];
-        Server::start_in(Arc::clone(&self.folder), &[&own, flags].concat()).await
-    }
-}
+use crate::site::Site;
 
 #[tokio::test]
 async fn a_job_runs_on_azure_from_end_to_end() {
