@@ -211,8 +211,8 @@ pub(in crate::data) fn reworded(line: &str) -> Option<String> {
             "the SQL nests expressions more than {depth} deep; split long chains, as with x IN (…) for many ORs, or a WITH"
         ));
     }
-    if line.contains("in the icu extension") {
-        let name = line.split('"').nth(1).unwrap_or("this");
+    if line.contains("in the icu extension") || line.contains("extension 'icu") {
+        let name = line.split('"').nth(1).unwrap_or("what it does with a time");
         return Some(format!("{name} needs a database of time zones, which is not built in; {ZONES}"));
     }
     let unknown = line.starts_with("no function matches")

@@ -95,13 +95,13 @@ fn json_says_nan_and_infinity_as_texts_however_deep() {
     let workspace = Workspace::new();
     let sql = "SELECT 'nan'::DOUBLE AS plain, {'a': ['inf'::DOUBLE, 1.5, NULL], 'b': 'x'} AS nested, \
                MAP {'k': {'z': '-inf'::FLOAT}} AS map, union_value(n := 'nan'::DOUBLE) AS either, \
-               NULL::STRUCT(a DOUBLE) AS nothing, [[0.1::FLOAT]] AS deep, ['nan'::DOUBLE, 2]::DOUBLE[2] AS pair";
+               NULL::STRUCT(a DOUBLE) AS nothing, [[0.5::FLOAT]] AS deep, ['nan'::DOUBLE, 2]::DOUBLE[2] AS pair";
     let outcome = workspace.run("data_query", &json!({"sql": sql, "output": "json"})).expect("runs");
     let bytes = std::fs::read(&outcome.artifacts[0].local).expect("artifact");
     let value: serde_json::Value = serde_json::from_slice(&bytes).expect("valid JSON");
     let expected = json!({
         "plain": "NaN", "nested": {"a": ["Infinity", 1.5, null], "b": "x"}, "map": {"k": {"z": "-Infinity"}},
-        "either": {"n": "NaN"}, "nothing": null, "deep": [[0.1]], "pair": ["NaN", 2.0]
+        "either": {"n": "NaN"}, "nothing": null, "deep": [[0.5]], "pair": ["NaN", 2.0]
     });
     assert_eq!(value, json!([expected]));
     let shown: Vec<_> = outcome.report.rows[0].clone();

@@ -32,7 +32,7 @@ fn damaged_pages_are_the_files_fault_in_both_engines() {
     let workspace = Workspace::new();
     for (path, bytes) in [("a.parquet", 60..90), ("b.parquet", 400..600), ("c.parquet", 5..30)] {
         put_damaged(&workspace, path, bytes);
-        let queried = workspace.query(&format!("SELECT count(t), max(t) FROM '{path}'")).expect_err(path);
+        let queried = workspace.query(&format!("SELECT count(*) FROM '{path}' WHERE t LIKE '%7%'")).expect_err(path);
         let profiled = workspace.run("data_profile", &json!({"file": path})).expect_err(path);
         for error in [queried, profiled] {
             assert_eq!(error.kind, ToolErrorKind::BadInput, "{error}");
