@@ -7,6 +7,7 @@ mod ident;
 mod watch;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use duckdb::{Config, Connection};
 
@@ -16,8 +17,31 @@ pub(in crate::data) use watch::{Phase, Watch};
 
 use crate::{Limits, ToolError};
 
+/// Parsers at rest: to open one takes far longer than to parse with it. None remembers anything of what it parsed.
+static PARSERS: Mutex<Vec<Connection>> = Mutex::new(Vec::new());
+/// More than calls come in at once, most of the time.
+const MOST_PARSERS: usize = 4;
+
+/// Does `work` with a connection that can only parse.
+pub(in crate::data) fn with_parser<T>(work: impl FnOnce(&Connection) -> duckdb::Result<T>) -> duckdb::Result<T> {
+    let rested = at_rest().pop();
+    let connection = rested.map_or_else(parser, Ok)?;
+    let done = work(&connection);
+    let mut rest = at_rest();
+    // One that failed is not trusted with the next text.
+    if done.is_ok() && rest.len() < MOST_PARSERS {
+        rest.push(connection);
+    }
+    done
+}
+
+/// A panic elsewhere leaves the list as whole as it was.
+fn at_rest() -> MutexGuard<'static, Vec<Connection>> {
+    PARSERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A connection that can only parse: no files, no settings, no extensions.
-pub(in crate::data) fn parser() -> duckdb::Result<Connection> {
+fn parser() -> duckdb::Result<Connection> {
     let connection = Connection::open_in_memory_with_flags(base()?.threads(1)?)?;
     connection.execute_batch(
         "SET memory_limit = '256MB'; SET temp_directory = ''; SET enable_external_access = false; \

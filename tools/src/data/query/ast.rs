@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::ToolError;
-use crate::data::duck::{Fault, reworded};
+use crate::data::duck::{Fault, reworded, with_parser};
 
 /// One JSON value of the tree: its key in its parent, its scalar if it is one, its children in order.
 struct Node {
@@ -84,11 +84,12 @@ impl Ast {
 type TreeRow = (i64, Option<i64>, Option<String>, Option<String>);
 
 fn rows(sql: &str) -> duckdb::Result<Vec<TreeRow>> {
-    let connection = crate::data::duck::parser()?;
-    let mut statement = connection.prepare(
-        "SELECT id::BIGINT, parent::BIGINT, key::VARCHAR, atom::VARCHAR \
-         FROM json_tree(json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true)) ORDER BY id",
-    )?;
-    let rows = statement.query_map([sql], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    rows.collect()
+    with_parser(|connection| {
+        let mut statement = connection.prepare(
+            "SELECT id::BIGINT, parent::BIGINT, key::VARCHAR, atom::VARCHAR \
+             FROM json_tree(json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true)) ORDER BY id",
+        )?;
+        let rows = statement.query_map([sql], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        rows.collect()
+    })
 }
