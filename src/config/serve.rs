@@ -248,12 +248,13 @@ impl ServeArgs {
         {
             faults.add("addr", message);
         }
+        let client_id = self.azure_client_id.clone().filter(|id| !id.is_empty());
         let config = || {
             Some(ServeConfig {
                 addr: addr?,
                 store: store?,
                 queue: queue?,
-                azure: AzureConfig { identity: identity?, client_id: self.azure_client_id.clone() },
+                azure: AzureConfig { identity: identity?, client_id: client_id.clone() },
                 workers: usize::try_from(workers?).ok()?,
                 threads_per_job: usize::try_from(threads_per_job?).ok()?,
                 public_url: public_url?,
