@@ -138,7 +138,7 @@ async fn open_ports(config: &ServeConfig, addr: SocketAddr) -> anyhow::Result<Po
         }
         StoreConfig::Azure(url) => {
             let store = AzureStore::new(url, &config.azure)?;
-            store.prepare().await?;
+            store.prepare().await.with_context(|| format!("cannot use {url}"))?;
             Arc::new(store)
         }
     };
@@ -146,7 +146,7 @@ async fn open_ports(config: &ServeConfig, addr: SocketAddr) -> anyhow::Result<Po
         QueueConfig::Local => Arc::new(queue::local::open(Arc::clone(&clock), config.max_waiting)),
         QueueConfig::Azure(url) => {
             let queue = AzureQueue::new(url, &config.azure, Arc::clone(&clock), config.max_waiting)?;
-            queue.prepare().await?;
+            queue.prepare().await.with_context(|| format!("cannot use {url}"))?;
             Arc::new(queue)
         }
     };

@@ -10,6 +10,7 @@ use azure_identity::{
     ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 
+use super::fault::innermost;
 use super::tries::CountTries;
 use super::{AzureError, Fault};
 use crate::config::{AzureConfig, AzureIdentity, AzureUrl};
@@ -54,7 +55,10 @@ fn connections(near: bool) -> Result<reqwest::Client, AzureError> {
         .read_timeout(SILENCE)
         .redirect(reqwest::redirect::Policy::none());
     let builder = if near { builder.no_proxy() } else { builder };
-    builder.build().map_err(|error| AzureError::new(format!("no HTTP client can be made: {error}")))
+    builder.build().map_err(|error| {
+        let why = innermost(&error);
+        AzureError::new(format!("no TLS can be had ({why}); install the machine's certificates or set SSL_CERT_FILE"))
+    })
 }
 
 /// The SDK tries again after 408, 429, 500, 502, 503, 504, resets and time-outs, as late as the service asks for.

@@ -18,6 +18,8 @@ pub(crate) enum Meaning {
     BeyondEnd,
     /// The receipt is not the message's latest.
     OldReceipt,
+    /// Blocks that were sent are gone: another write of the same blob came in between.
+    BlocksLost,
     /// Azure does not take this name.
     BadName,
     /// We may not.
@@ -73,6 +75,7 @@ impl Fault {
                 "Azure Storage refused access ({status} {code}); renew the signature in the address, or give the identity \
                  the role Storage Blob Data Contributor or Storage Queue Data Contributor"
             ),
+            Meaning::BlocksLost => "someone else wrote it at the same time; write it again".to_owned(),
             Meaning::BeyondEnd | Meaning::OldReceipt | Meaning::Unknown => {
                 format!("Azure Storage answered {status} {code}")
             }
@@ -87,6 +90,7 @@ fn meaning(status: u16, code: &str) -> Meaning {
         (412, _) | (_, "BlobAlreadyExists") => Meaning::Conflict,
         (416, _) => Meaning::BeyondEnd,
         (_, "PopReceiptMismatch") => Meaning::OldReceipt,
+        (_, "InvalidBlockList") => Meaning::BlocksLost,
         (404, _) => Meaning::Absent,
         (401 | 403, _) => Meaning::Forbidden,
         (400, "InvalidResourceName" | "InvalidUri" | "OutOfRangeInput") => Meaning::BadName,
@@ -95,8 +99,8 @@ fn meaning(status: u16, code: &str) -> Meaning {
 }
 
 /// The last link of the chain of causes: what the connection or the disk said. Those above it may name the address.
-fn innermost(error: &Error) -> String {
-    let mut last: &dyn std::error::Error = error;
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
     while let Some(source) = last.source() {
         last = source;
     }
@@ -119,6 +123,7 @@ mod tests {
             (404, "404", Meaning::Absent),
             (403, "AuthorizationPermissionMismatch", Meaning::Forbidden),
             (400, "PopReceiptMismatch", Meaning::OldReceipt),
+            (400, "InvalidBlockList", Meaning::BlocksLost),
             (503, "ServerBusy", Meaning::Unknown),
         ] {
             assert_eq!(meaning(status, code), meant, "{status} {code}");

@@ -1,7 +1,6 @@
 //! How this server speaks to Azure Storage: connections, tries, time-outs, identity, and what an error means.
 //!
-//! Used by `store::azure` and `queue::azure`, which with this are all that knows the Azure SDK. Built by `app` from the
-//! settings, once for both.
+//! Used by `store::azure` and `queue::azure`, which with this are all that knows the Azure SDK. Knows neither blobs nor jobs.
 
 mod access;
 mod fault;

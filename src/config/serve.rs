@@ -292,13 +292,14 @@ impl ServeArgs {
         {
             faults.add("addr", message);
         }
+        let client_id = self.azure_client_id.clone().filter(|id| !id.is_empty());
         let config = || {
             Some(ServeConfig {
                 addr: addr?,
                 store: store?,
                 mounts: mounts?,
                 queue: queue?,
-                azure: AzureConfig { identity: identity?, client_id: self.azure_client_id.clone() },
+                azure: AzureConfig { identity: identity?, client_id: client_id.clone() },
                 role: role?,
                 workers: usize::try_from(workers?).ok()?,
                 threads_per_job: usize::try_from(threads_per_job?).ok()?,

@@ -48,6 +48,8 @@ pub struct AzureQueue {
     clock: Arc<dyn Clock>,
     capacity: usize,
     count: Mutex<Count>,
+    /// Held while the service is asked for its count: one at a time does, and others make do with the last.
+    counting: tokio::sync::Mutex<()>,
     /// Signalled when this process made a message visible.
     visible: Notify,
     /// Held by the one receiver that asks while nothing waits: idle slots cost one request, not one each.
@@ -73,6 +75,7 @@ impl AzureQueue {
             clock,
             capacity,
             count: Mutex::default(),
+            counting: tokio::sync::Mutex::new(()),
             visible: Notify::new(),
             asking: tokio::sync::Mutex::new(()),
         })
@@ -225,7 +228,8 @@ impl JobQueue for AzureQueue {
 
     async fn depth(&self) -> Result<QueueDepth, QueueError> {
         let now = self.clock.now();
-        let known = self.count.lock().waiting(now);
+        let counting = self.counting.try_lock();
+        let known = self.count.lock().waiting(now, counting.is_err());
         if let Some(waiting) = known {
             return Ok(QueueDepth { waiting });
         }

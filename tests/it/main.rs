@@ -3,7 +3,7 @@
 //! Run one topic with `cargo test --workspace --test it -- TOPIC`. Nothing sleeps, tries again or measures time.
 
 mod azure_faults;
-mod azure_identity;
+mod azure_managed;
 mod azure_queue;
 mod azure_serve;
 mod azure_store;

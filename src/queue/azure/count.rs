@@ -27,11 +27,11 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// How much waits, if that can be told without asking.
-    pub(super) fn waiting(&mut self, now: OffsetDateTime) -> Option<usize> {
+    /// How much waits, if that can be told without asking; by an old count, too, where `old` will do.
+    pub(super) fn waiting(&mut self, now: OffsetDateTime, old: bool) -> Option<usize> {
         let (counted, at) = self.counted?;
-        let age = now - at;
-        (age < FRESH && !age.is_negative()).then(|| self.without_held(counted, now))
+        let fresh = (Duration::ZERO..FRESH).contains(&(now - at));
+        (fresh || old).then(|| self.without_held(counted, now))
     }
 
     /// Takes note of the service's count.

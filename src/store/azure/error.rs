@@ -13,9 +13,12 @@ pub(super) fn failed(key: &Key, fault: impl Into<Fault>) -> StoreError {
         Meaning::Conflict => StoreErrorKind::Conflict,
         Meaning::Absent => StoreErrorKind::NotFound,
         Meaning::BadName => StoreErrorKind::Invalid,
-        Meaning::NoPlace | Meaning::BeyondEnd | Meaning::OldReceipt | Meaning::Forbidden | Meaning::Unknown => {
-            StoreErrorKind::Unavailable
-        }
+        Meaning::NoPlace
+        | Meaning::BlocksLost
+        | Meaning::BeyondEnd
+        | Meaning::OldReceipt
+        | Meaning::Forbidden
+        | Meaning::Unknown => StoreErrorKind::Unavailable,
     };
     StoreError::new(kind, key, fault.words)
 }

@@ -5,6 +5,8 @@
 //! its own, and a conflict after more than one try looks whether the mark is there. If it is, the write happened. If another
 //! write came on top meanwhile the mark is gone and the answer is `Conflict`, as it is for a caller who asks again after
 //! `Unavailable`: what stands in the blob then says who wrote it.
+//!
+//! Blocks of a write that was given up are never seen by anyone, and are thrown away by the service after a week.
 
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -107,10 +109,14 @@ impl AzureStore {
     }
 }
 
-/// A version of a blob that is gone is refused as a version that never was.
+/// A version of a blob that is gone is refused as a version that never was; and who lost blocks lost them to another write.
 fn refuses(fault: &Fault, expect: &Expect) -> bool {
-    let gone = fault.meaning == Meaning::Absent && matches!(expect, Expect::Etag(_));
-    gone || fault.meaning == Meaning::Conflict
+    match fault.meaning {
+        Meaning::Conflict => true,
+        Meaning::Absent => matches!(expect, Expect::Etag(_)),
+        Meaning::BlocksLost => *expect != Expect::Any,
+        _ => false,
+    }
 }
 
 fn no_version() -> Fault {

@@ -137,8 +137,13 @@ async fn what_is_wrong_with_an_identity_is_told() {
     let certificate = site.certificate.display().to_string();
     let (fine, found) = site.doctor(&site.variables("wrong", &certificate), &["--store", &store]).await;
     assert!(!fine && found.contains("no token for Azure") && found.contains("--azure-credential"), "{found}");
-    let (fine, found) = site.doctor(&site.variables(HEADER, "/dev/null"), &["--store", &store]).await;
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("made").cert.pem();
+    let others = site.folder.path().join("other.pem").display().to_string();
+    tokio::fs::write(&others, other).await.expect("written");
+    let (fine, found) = site.doctor(&site.variables(HEADER, &others), &["--store", &store]).await;
     assert!(!fine && found.contains("cannot be reached"), "a certificate that nobody vouches for: {found}");
+    let (fine, found) = site.doctor(&site.variables(HEADER, "/dev/null"), &["--store", &store]).await;
+    assert!(!fine && found.contains("SSL_CERT_FILE"), "no certificates at all: {found}");
     let forced = ["--store", &store, "--azure-credential", "workload-identity"];
     let (fine, found) = site.doctor(&site.variables(HEADER, &certificate), &forced).await;
     assert!(!fine && found.contains("no token for Azure"), "{found}");
