@@ -82,15 +82,24 @@ impl Workspace {
             None if root.starts_with(prefix) => "",
             None => return Ok((Vec::new(), false)),
         };
-        let after_below = match after {
+        let mut after_below = match after {
             Some(after) if after.starts_with(&root) => Key::parse(&after[root.len()..]),
             Some(after) if after > root.as_str() => return Ok((Vec::new(), false)),
             _ => None,
         };
         let Some(store) = self.mounts.store(name) else { return Ok((Vec::new(), false)) };
-        let Page { entries, more } = store.list(below, after_below.as_ref(), limit).await?;
-        let files = entries.into_iter().filter_map(|entry| found(entry, "", Some(name))).collect();
-        Ok((files, more))
+        let mut files = Vec::new();
+        loop {
+            let Page { entries, more } = store.list(below, after_below.as_ref(), limit).await?;
+            after_below = entries.last().map(|entry| entry.key.clone());
+            // Others chose these names; a part without one that a path can have is not the last for that.
+            files.extend(entries.into_iter().filter_map(|entry| found(entry, "", Some(name))));
+            if !more || files.len() >= limit {
+                let rest = more || files.len() > limit;
+                files.truncate(limit);
+                return Ok((files, rest));
+            }
+        }
     }
 
     /// Every file that `pattern` matches, in order of name. `*` and `?` stay within a folder, `**` does not.

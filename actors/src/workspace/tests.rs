@@ -57,6 +57,15 @@ impl World {
     }
 }
 
+#[tokio::test]
+async fn names_that_no_path_can_have_end_no_listing() {
+    let data = ["a", "b /1", "b /2", "b /3", "b /4", "c", "d", "e./1", "e./2"];
+    let world = World::new(&["z"], &data, &[]).await;
+    for limit in 1..5 {
+        assert_eq!(world.listed("", limit).await, ["data/a", "data/c", "data/d", "z"], "{limit}");
+    }
+}
+
 fn path(text: &str) -> WorkspacePath {
     text.parse().expect("a path")
 }
