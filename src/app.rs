@@ -18,7 +18,7 @@ use tools::{Catalogue, Limits};
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
 use crate::cli::ui;
 use crate::config::snippets::Snippets;
-use crate::config::{MountConfig, MountSource, QueueConfig, Role, ServeConfig, StoreConfig};
+use crate::config::{MountSource, QueueConfig, Role, ServeConfig, StoreConfig};
 use crate::links::{LinkKey, Links};
 use crate::queue::AzureQueue;
 use crate::scratch::Scratch;
@@ -112,7 +112,8 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Res
     let scratch = Scratch::take(&config.scratch, &config.store)?;
     config.scratch.clone_from(&scratch.path);
     let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
-    let core = Core::new(core_config(&config), catalogue, ports, compute).with_mounts(mounts(&config)?);
+    let mounts = Box::pin(mounts(&config, &ports.clock)).await?;
+    let core = Core::new(core_config(&config), catalogue, ports, compute).with_mounts(mounts);
     let supervisor = Supervisor::new(core.clone()).start();
     let taken_up = supervisor.send(Recover).await??;
     if taken_up > 0 {
@@ -137,7 +138,7 @@ async fn open_ports(config: &ServeConfig, addr: SocketAddr) -> anyhow::Result<Po
             Arc::new(store)
         }
         StoreConfig::Azure(url) => {
-            let store = AzureStore::new(url, &config.azure)?;
+            let store = AzureStore::new(url, &config.azure, Arc::clone(&clock))?;
             store.prepare().await.with_context(|| format!("cannot use {url}"))?;
             Arc::new(store)
         }
@@ -217,13 +218,21 @@ impl Running {
     }
 }
 
-fn mounts(config: &ServeConfig) -> anyhow::Result<Mounts> {
-    let open = |mount: &MountConfig| {
-        let MountSource::Folder(folder) = &mount.source;
-        let store = FolderStore::open(folder).with_context(|| format!("cannot mount {}", mount.name))?;
-        Ok((mount.name.clone(), Arc::new(store) as Arc<dyn BlobStore>))
-    };
-    Ok(Mounts::new(config.mounts.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?))
+async fn mounts(config: &ServeConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Mounts> {
+    let mut opened = Vec::with_capacity(config.mounts.len());
+    for mount in &config.mounts {
+        let store: anyhow::Result<Arc<dyn BlobStore>> = match &mount.source {
+            MountSource::Folder(folder) => {
+                FolderStore::open(folder).map(|store| Arc::new(store) as _).map_err(Into::into)
+            }
+            MountSource::Azure(url) => {
+                let store = AzureStore::of_others(url, &config.azure, Arc::clone(clock)).await;
+                store.map(|store| Arc::new(store) as _).map_err(Into::into)
+            }
+        };
+        opened.push((mount.name.clone(), store.with_context(|| format!("cannot mount {mount}"))?));
+    }
+    Ok(Mounts::new(opened))
 }
 
 /// Links are signed where keys are asked for. They never outlive what they lead to.

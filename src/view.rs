@@ -195,6 +195,12 @@ pub fn text(moment: OffsetDateTime) -> String {
     moment.format(&Rfc3339).unwrap_or_default()
 }
 
+/// The `Content-Disposition` by which a browser saves what it gets as `file_name` (RFC 6266).
+#[must_use]
+pub fn attachment(file_name: &str) -> String {
+    format!("attachment; filename*=UTF-8''{}", encode(file_name))
+}
+
 /// A workspace path as part of a URL: everything but `/` and unreserved characters percent-encoded (RFC 3986).
 #[must_use]
 pub fn encode(path: &str) -> String {

@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_signature_needs_no_identity() {
-        let config = AzureConfig { identity: AzureIdentity::Workload, client_id: None };
+        let config = AzureConfig { identity: AzureIdentity::Workload, client_id: None, direct_links: true };
         let url = |text| AzureUrl::container(&Url::parse(text).expect("a URL")).expect("a container");
         let signed = url("https://acct.blob.core.windows.net/jobs?sig=x");
         assert!(Access::new(&signed, &config).expect("made").credential.is_none());

@@ -94,6 +94,7 @@ fn new_key(name: &str, file: Option<PathBuf>) -> Result<(), CliError> {
 fn found_out(id: &str, config: &ServeConfig) -> String {
     match id {
         "store" => config.store.to_string(),
+        "mount" => config.mounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         "scratch" => config.scratch.display().to_string(),
         "workers" => config.workers.to_string(),
         "threads_per_job" => config.threads_per_job.to_string(),
@@ -101,13 +102,13 @@ fn found_out(id: &str, config: &ServeConfig) -> String {
     }
 }
 
-/// Every setting with its value and source. A store or queue may carry a signature after its `?`, which is not shown.
+/// Every setting with its value and source. A store, queue or mount may carry a signature after its `?`, which is not shown.
 fn effective(matches: &ArgMatches, checked: Option<&ServeConfig>) -> comfy_table::Table {
     let mut table = ui::table(["setting", "value", "from"]);
     for (flag, variable, id) in config::docs::names() {
         let values = matches.get_raw(&id).map(|values| values.map(|value| value.to_string_lossy()).collect::<Vec<_>>());
         let value = values.unwrap_or_default().join(",");
-        let value = match value.split('?').next() {
+        let value = match value.split('?').next().filter(|_| id != "mount") {
             Some("") | None => checked.map(|config| found_out(&id, config)).unwrap_or_default(),
             Some(value) => value.to_owned(),
         };

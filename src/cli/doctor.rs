@@ -113,7 +113,7 @@ async fn store(config: &ServeConfig) -> Finding {
 
 /// Does with a small blob of its own what a server does all the time.
 async fn probe(config: &ServeConfig, url: &AzureUrl) -> anyhow::Result<()> {
-    let store = AzureStore::new(url, &config.azure)?;
+    let store = AzureStore::new(url, &config.azure, Arc::new(SystemClock))?;
     store.prepare().await?;
     let key = Key::new(format!("doctor/{}", JobId::random()));
     let value = Bytes::from_static(b"written by heavylift doctor");

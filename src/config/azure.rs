@@ -20,13 +20,15 @@ pub struct AzureUrl {
     signature: Option<String>,
 }
 
-/// As whom to go to Azure, where the address carries no signature.
+/// As whom to go to Azure, where the address carries no signature, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AzureConfig {
     /// Which kind of identity.
     pub identity: AzureIdentity,
     /// The client id of a user-assigned identity; without it the system-assigned one, or what the platform says.
     pub client_id: Option<String>,
+    /// Whether links may lead clients to Azure itself: not where its network is closed to them.
+    pub direct_links: bool,
 }
 
 /// The kinds of identity.
@@ -110,6 +112,40 @@ impl AzureUrl {
     /// What every blob's name begins with, ready to be put before a key: empty, or with a slash at its end.
     pub(crate) fn prefix(&self) -> String {
         if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) }
+    }
+
+    /// The address of the account's whole service, without a signature.
+    pub(crate) fn service(&self) -> Url {
+        let mut url = self.endpoint.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop();
+        }
+        url
+    }
+
+    /// The name of the container or queue.
+    pub(crate) fn name(&self) -> &str {
+        self.endpoint.path().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The name of the account; `None` behind a domain of somebody's own, which does not tell it.
+    pub(crate) fn account(&self) -> Option<&str> {
+        match self.endpoint.host()? {
+            Host::Domain(name) if name != "localhost" => {
+                let (account, service) = name.split_once('.')?;
+                let is_azures = service.split('.').any(|part| part == "blob" || part == "queue");
+                // A second address of the same data, in another region.
+                is_azures.then(|| account.strip_suffix("-secondary").unwrap_or(account))
+            }
+            _ => self.endpoint.path_segments()?.next(),
+        }
+    }
+
+    /// Whether a blob may lie in both places. Of an account that is not told, any may be meant.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let same_account = self.account().zip(other.account()).is_none_or(|(one, two)| one == two);
+        let (one, two) = (self.prefix(), other.prefix());
+        same_account && self.name() == other.name() && (one.starts_with(&two) || two.starts_with(&one))
     }
 }
 
@@ -231,6 +267,38 @@ mod tests {
         assert_eq!(format!("{url:?}"), "AzureUrl(http://127.0.0.1:10000/devstoreaccount1/jobs)");
         let url = container("https://acct.blob.core.windows.net/jobs").expect("valid");
         assert!(!url.has_signature() && !url.is_local() && url.signed().query().is_none());
+    }
+
+    #[test]
+    fn a_place_is_known_by_all_its_addresses() {
+        let at = |place: &str| container(&format!("https://{place}")).expect("valid");
+        let own = at("acct.blob.core.windows.net/jobs/team/a");
+        assert_eq!((own.account(), own.name()), (Some("acct"), "jobs"));
+        assert_eq!(own.service().as_str(), "https://acct.blob.core.windows.net/");
+        for same in [
+            "acct.blob.core.windows.net/jobs",
+            "acct.blob.core.windows.net/jobs/team",
+            "ACCT.blob.core.windows.net:443/jobs/team/a/owners?sig=x",
+            "acct-secondary.blob.core.windows.net/jobs",
+            "acct.privatelink.blob.core.windows.net/jobs",
+            "files.example.com/jobs",
+            "acct.dfs.core.windows.net/jobs",
+        ] {
+            assert!(own.overlaps(&at(same)) && at(same).overlaps(&own), "{same}");
+        }
+        for other in [
+            "other.blob.core.windows.net/jobs",
+            "acct.blob.core.windows.net/data",
+            "acct.blob.core.windows.net/jobs/team/ab",
+            "acct.blob.core.windows.net/jobs/data",
+            "files.example.com/data",
+        ] {
+            assert!(!own.overlaps(&at(other)), "{other}");
+        }
+        let emulated = container("http://127.0.0.1:1/devstoreaccount1/jobs?sig=x").expect("valid");
+        assert_eq!(emulated.service().as_str(), "http://127.0.0.1:1/devstoreaccount1");
+        let again = container("http://localhost:2/devstoreaccount1/jobs/x?sig=y").expect("valid");
+        assert!(emulated.overlaps(&again), "by way of a proxy");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Every setting is text until [`ServeArgs::check`], so that all faults can be told at once and not only the first.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -38,10 +38,11 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_STORE", value_name = "URL", hide_env_values = true)]
     store: Option<Place>,
 
-    /// Existing data to show to everyone under NAME/, to be read only: a folder as its file: URL. May be given several times;
-    /// the variable takes a list
-    #[arg(long, env = "HEAVYLIFT_MOUNT", value_delimiter = ',', value_name = "NAME=URL", hide_env_values = true)]
-    mount: Vec<String>,
+    /// Existing data to show to everyone under NAME/, to be read only: a folder as its file: URL, or
+    /// <https://ACCOUNT.blob.core.windows.net/CONTAINER> with or without a folder in it. May be given several times; the
+    /// variable takes a list
+    #[arg(long, env = "HEAVYLIFT_MOUNT", value_name = "NAME=URL", hide_env_values = true)]
+    mount: Vec<Place>,
 
     /// Which queue hands out the jobs: local keeps it in this process, <https://ACCOUNT.queue.core.windows.net/QUEUE> shares it
     /// with other servers on the same Azure store
@@ -56,6 +57,12 @@ pub struct ServeArgs {
     /// Client id of the user-assigned identity to go to Azure as
     #[arg(long, env = "HEAVYLIFT_AZURE_CLIENT_ID", value_name = "ID")]
     azure_client_id: Option<String>,
+
+    /// Lead download links to Azure itself where the identity allows it, so that the bytes bypass the server; false where
+    /// clients cannot reach the storage account
+    #[arg(long, env = "HEAVYLIFT_DIRECT_LINKS", default_value = "true", default_missing_value = "true",
+        num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    direct_links: String,
 
     /// Which part of the work this process does: all, front (takes calls, runs no jobs) or worker (runs jobs, takes no calls)
     #[arg(long, env = "HEAVYLIFT_ROLE", default_value = "all", value_name = "ROLE")]
@@ -263,6 +270,7 @@ impl ServeArgs {
             );
         }
         let identity = faults.take("azure_credential", azure::identity(&self.azure_credential));
+        let direct_links = faults.take("direct_links", parse::boolean(&self.direct_links));
         let workers = faults.take("workers", numbers(&self.workers));
         let threads_per_job = faults.take("threads_per_job", numbers(&self.threads_per_job));
         let public_url = faults.take("public_url", self.public_url.as_deref().map(parse::public_url).transpose());
@@ -284,8 +292,11 @@ impl ServeArgs {
         let drain_grace = faults.take("drain_grace", parse_duration(&self.drain_grace, &(Duration::ZERO..=MAX_DRAIN)));
         let scratch = faults.take("scratch", places::scratch(self.scratch.as_deref(), store.as_ref()));
         let folder = store.as_ref().and_then(StoreConfig::folder);
-        let own: Vec<&Path> = folder.into_iter().chain(scratch.as_deref()).collect();
-        let mounts = faults.take("mount", mounts::parse(&self.mount, &own));
+        let own = mounts::Own {
+            folders: folder.into_iter().chain(scratch.as_deref()).collect(),
+            container: store.as_ref().and_then(StoreConfig::container),
+        };
+        let mounts = faults.take("mount", mounts::parse(self.mount.iter().map(Place::text), &own));
         let cache_bytes = faults.take("cache_bytes", parse_bytes(&self.cache_bytes));
         if let (Some(addr), Some(anonymous)) = (addr, allow_anonymous)
             && let Err(message) = crate::auth::check_bind(addr, self.api_keys.is_some(), anonymous)
@@ -299,7 +310,7 @@ impl ServeArgs {
                 store: store?,
                 mounts: mounts?,
                 queue: queue?,
-                azure: AzureConfig { identity: identity?, client_id: client_id.clone() },
+                azure: AzureConfig { identity: identity?, client_id: client_id.clone(), direct_links: direct_links? },
                 role: role?,
                 workers: usize::try_from(workers?).ok()?,
                 threads_per_job: usize::try_from(threads_per_job?).ok()?,

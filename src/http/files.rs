@@ -157,13 +157,12 @@ async fn send(app: &App, found: FoundFile, request: &HttpRequest) -> Result<Http
 }
 
 fn describe(response: &mut HttpResponseBuilder, path: &WorkspacePath, meta: &Meta) {
-    let name = view::encode(path.file_name());
     response
         .content_type(mime(path))
         .insert_header(range::header(&meta.etag))
         .insert_header((ACCEPT_RANGES, "bytes"))
         .insert_header((CACHE_CONTROL, "private, no-cache"))
-        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")))
+        .insert_header((CONTENT_DISPOSITION, view::attachment(path.file_name())))
         // What a caller uploaded is never run as a page of ours.
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((LAST_MODIFIED, httpdate::fmt_http_date(meta.modified.into())));

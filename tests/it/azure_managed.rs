@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use actors::ports::{Clock as _, SystemClock};
@@ -12,12 +13,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use url::Url;
 
 use crate::azurite::{Azurite, new_name};
-use crate::harness::{Server, complained, program, said};
+use crate::harness::{Caller, Server, complained, keys, program, said};
 
 const HEADER: &str = "only-this-app-knows-it";
 const CLIENT: &str = "11111111-2222-3333-4444-555555555555";
+const TENANT: &str = "66666666-7777-8888-9999-000000000000";
 
 /// The platform's endpoint: gives a token to whoever knows the header ("REST endpoint reference" of managed identities).
 struct Platform {
@@ -55,7 +58,7 @@ async fn give(request: HttpRequest, asked: web::Data<Mutex<Vec<String>>>) -> Htt
     let now = SystemClock.now().unix_timestamp();
     let claims = json!({
         "aud": "https://storage.azure.com", "iss": "https://sts.windows.net/tenant/",
-        "iat": now - 10, "nbf": now - 10, "exp": now + 3600, "oid": CLIENT,
+        "iat": now - 10, "nbf": now - 10, "exp": now + 3600, "oid": CLIENT, "tid": TENANT,
     });
     HttpResponse::Ok().json(json!({
         "access_token": token(&claims), "expires_on": (now + 3600).to_string(), "resource": "https://storage.azure.com",
@@ -147,4 +150,99 @@ async fn what_is_wrong_with_an_identity_is_told() {
     let forced = ["--store", &store, "--azure-credential", "workload-identity"];
     let (fine, found) = site.doctor(&site.variables(HEADER, &certificate), &forced).await;
     assert!(!fine && found.contains("no token for Azure"), "{found}");
+}
+
+/// Somebody who knows nothing but addresses, follows none to another by itself, and trusts the site's Azurite.
+async fn stranger(site: &Site) -> reqwest::Client {
+    let pem = tokio::fs::read(&site.certificate).await.expect("a certificate");
+    let certificate = reqwest::Certificate::from_pem(&pem).expect("a certificate");
+    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    builder.tls_certs_only([certificate]).build().expect("a client")
+}
+
+/// A server of the site that knows Ada, and Ada.
+async fn of_ada(site: &Site, flags: &[&str]) -> (Server, Caller) {
+    let [store, queue] = site.places();
+    let certificate = site.certificate.display().to_string();
+    let scratch = site.folder.path().join("scratch").display().to_string();
+    let (file, secrets) = keys(site.folder.path(), &["ada"]).await;
+    let own = ["--store", &store, "--queue", &queue, "--scratch", &scratch, "--api-keys", &file];
+    let variables = site.variables(HEADER, &certificate);
+    let started = Server::try_start_with(Arc::clone(&site.folder), &[&own, flags].concat(), &variables).await;
+    let server = started.unwrap_or_else(|not| panic!("{}", not.stderr));
+    let ada = server.caller_with(&secrets[0]);
+    (server, ada)
+}
+
+/// The link to the only file there is, and its end.
+async fn link(ada: &Caller) -> (String, String) {
+    let listed = ada.call("file_list", json!({"links": true})).await.raw;
+    let text = |name: &str| listed["files"][0][name].as_str().unwrap_or_else(|| panic!("{name}: {listed}")).to_owned();
+    (text("download_url"), text("expires_at"))
+}
+
+fn parameter(url: &str, name: &str) -> String {
+    let url = Url::parse(url).expect("a URL");
+    let found = url.query_pairs().find_map(|(own, value)| (own == name).then(|| value.into_owned()));
+    found.unwrap_or_else(|| panic!("no {name} in {url}"))
+}
+
+#[tokio::test]
+async fn a_download_link_leads_to_azure_itself() {
+    let site = Site::new().await;
+    let (server, ada) = of_ada(&site, &["--log-filter", "trace"]).await;
+    ada.put("in/50%25%20%C3%BC%23.csv", "a\n1\n2\n").await;
+    let (url, end) = link(&ada).await;
+    let stranger = stranger(&site).await;
+    let led = stranger.get(&url).send().await.expect("an answer");
+    assert_eq!((led.status().as_u16(), &led.headers()["cache-control"]), (307, &"no-store".parse().expect("a value")));
+    let address = led.headers()["location"].to_str().expect("text").to_owned();
+    assert!(address.starts_with(&site.azurite.blob), "{address}");
+    assert_eq!((parameter(&address, "sp").as_str(), parameter(&address, "spr").as_str()), ("r", "https"));
+    assert_eq!(
+        (parameter(&address, "sr").as_str(), &parameter(&address, "se")[..19]),
+        ("b", &end[..19]),
+        "the link's end"
+    );
+
+    let whole = stranger.get(&address).send().await.expect("an answer");
+    let header = |name: &str| whole.headers()[name].to_str().expect("text").to_owned();
+    assert_eq!((whole.status().as_u16(), header("content-type").as_str()), (200, "text/csv"));
+    assert_eq!(header("content-disposition"), "attachment; filename*=UTF-8''50%25%20%C3%BC%23.csv");
+    assert_eq!(whole.text().await.expect("text"), "a\n1\n2\n");
+    let part = stranger.get(&address).header("Range", "bytes=0-2").send().await.expect("an answer");
+    assert_eq!((part.status().as_u16(), part.text().await.expect("text").as_str()), (206, "a\n1"));
+
+    // It is good for nothing else.
+    let put = stranger.put(&address).header("x-ms-blob-type", "BlockBlob").body("x").send().await.expect("an answer");
+    assert_eq!(
+        (put.status().as_u16(), stranger.delete(&address).send().await.expect("an answer").status().as_u16()),
+        (403, 403)
+    );
+    ada.put("in/other.csv", "a\n").await;
+    let other = address.replacen("50%25%20%C3%BC%23.csv", "other.csv", 1);
+    let (place, right) = address.split_once('?').expect("signed");
+    let container = place.split('/').take(5).collect::<Vec<_>>().join("/");
+    for denied in [other, format!("{container}?restype=container&comp=list&{right}")] {
+        assert_ne!(denied, address);
+        assert_eq!(stranger.get(&denied).send().await.expect("an answer").status(), 403, "{denied}");
+    }
+    // Whoever brings a key is answered here, as the key would go along.
+    assert_eq!(ada.file("in/other.csv").await, b"a\n");
+    let log = server.log();
+    let signature = parameter(&address, "sig");
+    let encoded = address.split("sig=").nth(1).expect("a signature");
+    assert!(!log.contains(&signature) && !log.contains(encoded), "the signature stays out of the log");
+
+    site.azurite.advance(Duration::from_hours(25)).await;
+    assert_eq!(stranger.get(&address).send().await.expect("an answer").status(), 403, "it is over");
+}
+
+#[tokio::test]
+async fn a_closed_network_keeps_downloads_here() {
+    let site = Site::new().await;
+    let (_server, ada) = of_ada(&site, &["--direct-links=false"]).await;
+    ada.put("a.csv", "a\n1\n").await;
+    let answer = stranger(&site).await.get(link(&ada).await.0).send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), answer.text().await.expect("text").as_str()), (200, "a\n1\n"));
 }

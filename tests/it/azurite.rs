@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::model::JobId;
-use actors::ports::Clock;
+use actors::ports::{Clock, SystemClock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use heavylift::config::{QueueConfig, ServeConfig, StoreConfig};
@@ -134,7 +134,7 @@ pub(crate) fn signature() -> String {
 pub(crate) async fn store(url: &str) -> AzureStore {
     let config = ServeConfig::from_flags(["--store", url]).expect("valid settings");
     let StoreConfig::Azure(at) = &config.store else { panic!("a store on Azure") };
-    let store = AzureStore::new(at, &config.azure).expect("a signature is all it needs");
+    let store = AzureStore::new(at, &config.azure, Arc::new(SystemClock)).expect("a signature is all it needs");
     store.prepare().await.expect("the container is made");
     store
 }

@@ -5,11 +5,14 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 
+use actors::ports::{BlobStore as _, Expect, Key};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Caller, ERAS, Server, kind_of, png, store_url};
+use crate::azurite;
+use crate::harness::{Caller, ERAS, Server, complained, kind_of, png, run, said, store_url};
 use crate::principals::two;
+use crate::site::Site;
 
 /// A folder of data: a table, a picture, a folder, and a link out of it.
 fn data() -> TempDir {
@@ -177,4 +180,141 @@ async fn a_mount_that_cannot_be_is_refused_at_the_start() {
         let refused = Server::try_start_in(Arc::clone(&folder), &["--mount", flag]).await.err().expect("refused");
         assert!(refused.status.code() == Some(2) && refused.stderr.contains(said), "{flag}: {}", refused.stderr);
     }
+}
+
+/// Somebody else's container, with `lake` in it to be mounted.
+struct Lake {
+    container: String,
+    flag: String,
+}
+
+impl Lake {
+    async fn new() -> Self {
+        let container = azurite::shared().await.new_container();
+        let store = azurite::store(&container).await;
+        for (name, text) in [
+            ("lake/in/sales.csv", "region,amount\nnorth,1\nsouth,2\n"),
+            ("lake/in/deep/more.csv", "region,amount\nwest,4\n"),
+            ("outside.csv", "a\n1\n"),
+            ("lakes.csv", "a\n1\n"),
+        ] {
+            store.put(&Key::new(name), text.into(), Expect::Absent).await.expect("put");
+        }
+        let flag = format!("data={}", container.replacen('?', "/lake?", 1));
+        Self { container, flag }
+    }
+
+    /// Puts a blob as others do, by any name.
+    async fn put(&self, name: &str, body: impl Into<reqwest::Body>, headers: &[(&str, &str)]) {
+        let url = self.container.replacen('?', &format!("/{name}?"), 1);
+        let mut request = Caller::new(&url, None).request(reqwest::Method::PUT, "");
+        for (name, value) in [&[("x-ms-blob-type", "BlockBlob")], headers].concat() {
+            request = request.header(name, value);
+        }
+        let put = request.body(body).send().await.expect("an answer");
+        assert_eq!(put.status(), 201, "{name}");
+    }
+
+    /// Every name in it, with its version.
+    async fn snapshot(&self) -> Vec<(String, String)> {
+        let page = azurite::store(&self.container).await.list("", None, 1000).await.expect("listed");
+        page.entries.into_iter().map(|entry| (entry.key.to_string(), entry.meta.etag.0)).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_container_is_read_in_every_way_and_never_written() {
+    let lake = Lake::new().await;
+    let (server, ada, bob) = two(&["--mount", &lake.flag, "--log-filter", "trace"]).await;
+    let made = ada.call("data_query", json!({"sql": "select x from range(9) t(x)", "output": "parquet"})).await.raw;
+    let table = ada.file(made["artifacts"][0]["path"].as_str().expect("a path")).await;
+    lake.put("lake/t.parquet", table.clone(), &[]).await;
+    ada.put("own.csv", "region,manager\nnorth,Ada\n").await;
+    let before = lake.snapshot().await;
+    let mounted = ["data/in/deep/more.csv", "data/in/sales.csv", "data/t.parquet"];
+    for era in ERAS {
+        let mcp = bob.connect(era).await;
+        let listed = mcp.call("file_list", json!({})).await.raw;
+        assert_eq!((names(&listed), &listed["mounts"]), (mounted.to_vec(), &json!(["data/"])));
+        let some = mcp.call("file_list", json!({"pattern": "data/**/*.csv"})).await.raw;
+        assert_eq!(names(&some), mounted[..2]);
+        let sql = "select (select sum(amount) from sales), (select sum(x) from \"data/t.parquet\")";
+        let sums = mcp.call("data_query", json!({"sql": sql})).await;
+        assert_eq!(sums.raw["rows"], json!([[3, 36]]), "{}", sums.raw);
+        let profile = mcp.call("data_profile", json!({"file": "data/t.parquet"})).await;
+        assert!(!profile.is_error, "{}", profile.raw);
+    }
+    let joined = json!({"sql": "select manager, amount from own join sales using (region)"});
+    assert_eq!(ada.call("data_query", joined).await.raw["rows"], json!([["Ada", 1]]));
+    let part = bob.request(reqwest::Method::GET, "/files/data/t.parquet").header("Range", "bytes=4-11").send().await;
+    assert_eq!(part.expect("an answer").bytes().await.expect("bytes"), table[4..12]);
+    let linked = bob.call("file_list", json!({"pattern": "data/in/*.csv", "links": true})).await.raw;
+    let url = linked["files"][0]["download_url"].as_str().expect("a link");
+    let got = Caller::new(url, None).get("").await;
+    assert_eq!((got.status().as_u16(), got.bytes().await.expect("bytes").len()), (200, 30), "by way of the server");
+    for path in ["data/in/sales.csv", "data/new.csv"] {
+        assert_eq!(kind_of(ada.try_put(path, "x").await).await, (400, "invalid_params".to_owned()), "{path}");
+    }
+    assert_eq!(kind_of(ada.delete("/files/data/in/sales.csv").await).await, (400, "invalid_params".to_owned()));
+    assert_eq!(lake.snapshot().await, before, "it is as it was");
+
+    let shown = run(&["config", "show", "--mount", &lake.flag]).await;
+    assert!(said(&shown).contains("devstoreaccount1") && said(&shown).contains("/lake"), "{}", said(&shown));
+    let signature = azurite::signature();
+    let secret = signature.split("sig=").nth(1).expect("a signature");
+    assert!(![server.log(), said(&shown), complained(&shown)].concat().contains(secret), "the signature is shown");
+}
+
+#[tokio::test]
+async fn what_no_path_can_name_is_passed_over() {
+    let lake = Lake::new().await;
+    let server = Server::start(&["--mount", &lake.flag]).await;
+    let caller = server.caller();
+    lake.put("lake/in", "-", &[("x-ms-meta-hdi_isfolder", "true")]).await;
+    for name in ["lake//twice.csv", "lake/a%5C/b.csv", "lake/z.csv"] {
+        lake.put(name, "a\n1\n", &[]).await;
+    }
+    for number in 0..9 {
+        lake.put(&format!("lake/in/e{number}.%20/x.csv"), "a\n1\n", &[]).await;
+        lake.put(&format!("lake/in/f{number}.csv"), "a\n1\n", &[]).await;
+    }
+    let mut all = Vec::new();
+    loop {
+        let after = all.last().map(|last| format!("&after={last}")).unwrap_or_default();
+        let (_, page) = caller.json(&format!("/files?prefix=data/&limit=3{after}")).await;
+        all.extend(names(&page).into_iter().map(str::to_owned));
+        if page["more"] != json!(true) {
+            break;
+        }
+        assert_eq!(all.len() % 3, 0, "a part is full or the last: {page}");
+    }
+    let mut expected = vec!["data/in/deep/more.csv".to_owned()];
+    expected.extend((0..9).map(|number| format!("data/in/f{number}.csv")));
+    expected.extend(["data/in/sales.csv", "data/z.csv"].map(str::to_owned));
+    assert_eq!(all, expected);
+    let sum = caller.call("data_query", json!({"sql": "select sum(amount) from \"data/in/sales.csv\""})).await;
+    assert_eq!(sum.raw["rows"], json!([[3]]), "{}", sum.raw);
+}
+
+#[tokio::test]
+async fn a_container_that_cannot_be_mounted_is_refused_at_the_start() {
+    let (site, lake) = (Site::new().await, Lake::new().await);
+    let absent = azurite::shared().await.new_container();
+    let inside = site.store.replacen('?', "/owners/local/files?", 1);
+    let by_name = site.store.replacen("127.0.0.1", "localhost", 1);
+    let wrong = lake.flag.replacen("sig=", "sig=x", 1);
+    for (flag, code, said) in [
+        (format!("all={}", site.store), 2, "everyone's files"),
+        (format!("ours={inside}"), 2, "everyone's files"),
+        (format!("again={by_name}"), 2, "everyone's files"),
+        (format!("gone={absent}"), 1, "there is no such container"),
+        (wrong, 1, "refused access"),
+    ] {
+        let flags = ["--store", &site.store, "--mount", &flag];
+        let refused = Server::try_start_in(Arc::clone(&site.folder), &flags).await.err().expect("refused");
+        assert!(refused.status.code() == Some(code) && refused.stderr.contains(said), "{flag}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("sig="), "{}", refused.stderr);
+    }
+    let there = format!("{absent}&restype=container");
+    assert_eq!(Caller::new(&there, None).get("").await.status(), 404, "it was not made");
 }

@@ -10,9 +10,16 @@ use std::str::FromStr;
 use super::Url;
 use crate::config::AzureUrl;
 
-/// The setting of a store or queue as written: it may carry a signature after its `?`, so `Debug` does not show it.
+/// The setting of a store, queue or mount as written: it may carry a signature after its `?`, so `Debug` does not show it.
 #[derive(Clone)]
 pub(super) struct Place(String);
+
+impl Place {
+    /// As written: not for logs.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+}
 
 impl FromStr for Place {
     type Err = Infallible;
@@ -43,6 +50,14 @@ impl StoreConfig {
         match self {
             Self::Local(folder) => Some(folder),
             Self::Azure(_) => None,
+        }
+    }
+
+    /// The container, where it is one.
+    pub fn container(&self) -> Option<&AzureUrl> {
+        match self {
+            Self::Local(_) => None,
+            Self::Azure(url) => Some(url),
         }
     }
 }

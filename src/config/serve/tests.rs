@@ -97,9 +97,11 @@ fn the_base_url_is_one_that_clients_can_use() {
 fn a_store_on_azure_is_taken_and_its_secret_kept() {
     let store = "https://acct.blob.core.windows.net/jobs/team?sv=1&sig=SECRET";
     let queue = "https://acct.queue.core.windows.net/jobs?sv=1&sig=SECRET";
-    let args =
-        ["--store", store, "--queue", queue, "--azure-credential", "managed-identity", "--azure-client-id", "me"];
+    let mount = "data=https://acct.blob.core.windows.net/data?sv=1&sig=SECRET";
+    let identity = ["--azure-credential", "managed-identity", "--azure-client-id", "me", "--direct-links=false"];
+    let args = [&["--store", store, "--queue", queue, "--mount", mount], &identity[..]].concat();
     let config = parse(&args).expect("valid");
+    assert!(!config.azure.direct_links);
     assert_eq!(config.store.to_string(), "https://acct.blob.core.windows.net/jobs/team");
     assert!(matches!(&config.queue, QueueConfig::Azure(url) if url.to_string().ends_with("/jobs")));
     assert_eq!((config.azure.identity, config.azure.client_id.as_deref()), (AzureIdentity::Managed, Some("me")));

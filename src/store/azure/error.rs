@@ -43,6 +43,10 @@ pub(super) fn absent(key: &Key) -> StoreError {
     StoreError::new(StoreErrorKind::NotFound, key, "there is no such blob")
 }
 
+pub(super) fn read_only(key: &Key) -> StoreError {
+    StoreError::new(StoreErrorKind::Invalid, key, "it is mounted to be read only; choose another name")
+}
+
 /// The version that was being read is no longer there, or cannot be had to its end.
 pub(super) fn broken_off(key: &Key, why: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, key, format!("reading broke off: {why}"))

@@ -5,7 +5,9 @@
 use actors::ports::{Entry, Key, Page, StoreError, StoreErrorKind};
 use azure_core::http::pager::PagerOptions;
 use azure_core::http::{PageIterator, Response, XmlFormat};
-use azure_storage_blob::models::{BlobContainerClientListBlobsOptions, BlobItem, ListBlobsResponse};
+use azure_storage_blob::models::{
+    BlobContainerClientListBlobsOptions, BlobItem, ListBlobsIncludeItem, ListBlobsResponse,
+};
 use futures_util::TryStreamExt as _;
 
 use super::AzureStore;
@@ -14,6 +16,8 @@ use crate::azure::{Fault, Patience, Tries, within_reason};
 
 /// How many blobs one page of Azure's has at most.
 const MAX_PAGE: usize = 5000;
+/// The metadata of a blob that is none.
+const FOLDER_MARK: &str = "hdi_isfolder";
 
 impl AzureStore {
     pub(super) async fn page(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Page, StoreError> {
@@ -44,6 +48,7 @@ impl AzureStore {
     fn pages(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Pages, Fault> {
         let most = limit.saturating_add(1 + usize::from(after.is_some())).min(MAX_PAGE);
         let options = BlobContainerClientListBlobsOptions {
+            include: self.read_only.then(|| vec![ListBlobsIncludeItem::Metadata]),
             maxresults: i32::try_from(most).ok(),
             method_options: PagerOptions {
                 context: Tries::default().options(Patience::SMALL).context,
@@ -58,10 +63,19 @@ impl AzureStore {
 
     /// A blob as an entry; `None` for one that is none of ours, whose name no key could be.
     fn entry(&self, item: BlobItem) -> Option<Entry> {
+        if is_folder(&item) {
+            return None;
+        }
         let key = Key::parse(item.name?.strip_prefix(&*self.prefix)?)?;
         let known = item.properties?;
         Some(Entry { key, meta: meta(known.etag, known.content_length, known.last_modified)? })
     }
+}
+
+/// Whether a blob only stands for a folder: accounts with a hierarchical namespace, and tools that play one, have such blobs.
+fn is_folder(item: &BlobItem) -> bool {
+    let marks = item.metadata.as_ref().and_then(|metadata| metadata.values.as_ref());
+    marks.and_then(|marks| marks.get(FOLDER_MARK)).is_some_and(|mark| mark.eq_ignore_ascii_case("true"))
 }
 
 /// Azure's pages, one after another.
