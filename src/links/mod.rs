@@ -12,7 +12,7 @@
 mod key;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod token;
 
 use std::sync::Arc;

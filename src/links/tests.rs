@@ -16,6 +16,12 @@ fn links(signs_downloads: bool) -> Links {
     links_of(7, now(), signs_downloads)
 }
 
+/// Links by the machine's clock, for tests of those who use them.
+pub(crate) fn real() -> Links {
+    let clock = Arc::new(actors::ports::SystemClock);
+    Links::new(LinkKey::new(&[7; 32]), String::new(), true, HOUR, clock)
+}
+
 fn now() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_800_000_000).expect("a time")
 }

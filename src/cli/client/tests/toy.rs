@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::Server;
 use super::files::{self, ToyFiles};
 use crate::auth::{Keyring, authenticate};
+use crate::links::tests::real as links;
 use crate::error::{AppError, ErrorKind};
 
 /// The only job there is.
@@ -68,6 +69,7 @@ impl Toy {
         let app = move || {
             App::new()
                 .app_data(web::Data::new(keyring.clone()))
+                .app_data(web::Data::new(links()))
                 .app_data(web::Data::from(Arc::clone(&kept)))
                 .wrap(from_fn(authenticate))
                 .configure(files::routes)
