@@ -119,7 +119,7 @@ async fn measure(store: &'static str, replicas: usize, scratch: &Path, ports: Ve
     for supervisor in &supervisors {
         supervisor.send(Recover).await.expect("alive").expect("ready");
     }
-    let begun = now();
+    let start = now();
     let callers = cores.iter().zip(&supervisors).enumerate().flat_map(|(replica, (core, supervisor))| {
         (0..CALLERS_EACH).map(move |caller| async move {
             let session = supervisor.send(OpenSession(Owner::local())).await.expect("alive");
@@ -135,7 +135,7 @@ async fn measure(store: &'static str, replicas: usize, scratch: &Path, ports: Ve
         })
     });
     let times: Times = join_all(callers).await.into_iter().flatten().collect();
-    let rate = times.count() as f64 / begun.elapsed().as_secs_f64();
+    let rate = times.count() as f64 / start.elapsed().as_secs_f64();
     for core in &cores {
         core.drain();
     }
