@@ -117,6 +117,12 @@ impl World {
         std::fs::read_dir(self.folder.path().join("cache")).map_or(0, Iterator::count)
     }
 
+    async fn until_used(&self, bytes: u64) {
+        while self.used() != bytes {
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn used(&self) -> u64 {
         self.cache.0.state.lock().used_bytes()
     }
@@ -231,7 +237,7 @@ async fn a_fetch_ends_with_the_last_who_wants_it() {
         biased;
         _ = world.ask(&wanted) => None,
         _ = world.ask(&wanted) => None,
-        () = tokio::task::yield_now() => Some(world.used()),
+        () = world.until_used(4) => Some(world.used()),
     };
     assert_eq!(used_meanwhile, Some(4), "both left before the fetch was over");
     assert_eq!((world.used(), world.files()), (0, 0), "its room is free again");
