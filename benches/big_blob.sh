@@ -57,7 +57,7 @@ idle="$(memory VmRSS)"
 
 head -c "$bytes" /dev/urandom >"$work/big.bin"
 begin="$(date +%s.%N)"; "$program" put --url "$url" "$work/big.bin" >/dev/null; put="$(seconds "$begin")"
-begin="$(date +%s.%N)"; "$program" get --url "$url" big.bin "$work/back.bin" >/dev/null; get="$(seconds "$begin")"
+begin="$(date +%s.%N)"; "$program" get --url "$url" -o "$work/back.bin" big.bin >/dev/null; get="$(seconds "$begin")"
 cmp "$work/big.bin" "$work/back.bin"
 peak="$(memory VmHWM)"
 
@@ -67,7 +67,7 @@ begin="$(date +%s.%N)"
 list=""
 for ((at = 0; at * 67108864 < bytes; at++)); do
     id="$(printf %06d "$at" | openssl base64 -A)"
-    tail -c "+$((at * 67108864 + 1))" "$work/big.bin" | head -c 67108864 >"$work/block"
+    dd if="$work/big.bin" of="$work/block" bs=64M skip="$at" count=1 status=none
     curl -sf -T "$work/block" "$peer&comp=block&blockid=$id"
     list="$list<Latest>$id</Latest>"
 done

@@ -27,8 +27,9 @@ use support::{Times, now, print, verdict};
 use tools::Catalogue;
 
 const TRIP: Duration = Duration::from_millis(10);
-/// What a submission must wait for, one after another: is it known, its marker, its record, its key.
-const TRIPS: usize = 4;
+/// What a submission by way of the queue must wait for, one after another: is it known, its marker, its record, its key, its
+/// message.
+const TRIPS: usize = 5;
 const REPLICAS: [usize; 3] = [1, 2, 4];
 const SLOTS: usize = 4;
 const CALLERS_EACH: usize = 8;
