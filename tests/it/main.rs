@@ -3,6 +3,7 @@
 //! Run one topic with `cargo test --workspace --test it -- TOPIC`. Nothing sleeps, tries again or measures time.
 
 mod bad_input;
+mod browser;
 mod cli;
 mod disk;
 mod files;

@@ -231,7 +231,7 @@ async fn a_fetch_ends_with_the_last_who_wants_it() {
         biased;
         _ = world.ask(&wanted) => None,
         _ = world.ask(&wanted) => None,
-        () = tokio::task::yield_now() => Some(world.used()),
+        used = async { tokio::task::yield_now().await; world.used() } => Some(used),
     };
     assert_eq!(used_meanwhile, Some(4), "both left before the fetch was over");
     assert_eq!((world.used(), world.files()), (0, 0), "its room is free again");

@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 use super::super::Server;
 use super::files::{self, ToyFiles};
 use crate::auth::{Keyring, authenticate};
-use crate::links::tests::real as links;
 use crate::error::{AppError, ErrorKind};
+use crate::links::tests::real as links;
 
 /// The only job there is.
 pub(super) const JOB: &str = "0123456789abcdefghjkmnpqrs";
