@@ -13,15 +13,14 @@ use std::time::Duration;
 
 use actors::model::{JobId, Owner};
 use actors::ports::{Clock, Ports, SystemClock};
-use actors::{Call, Compute, Core, CoreConfig};
+use actors::{Compute, Core, CoreConfig};
 use heavylift::cli::ui;
 use heavylift::queue;
 use heavylift::store::LocalStore;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::json;
+use support::nothing::{self, Nothing};
 use support::{Times, now, print, timed, verdict};
-use tools::{Catalogue, Context, InputSpec, Report, Tool, ToolError};
+use tools::Catalogue;
 
 /// What a submission may add to the disk's own time.
 const ALLOWED_MS: f64 = 10.0;
@@ -71,9 +70,7 @@ fn show(ours: &Times, raw: &Times) {
 }
 
 async fn submit(core: &Core, round: usize) -> JobId {
-    let params = json!({"round": round});
-    let call = Call { tool: Nothing::NAME.to_owned(), params, idempotency_key: None, fresh: false };
-    let submitted = core.submit(&Owner::local(), call).await.expect("accepted");
+    let submitted = core.submit(&Owner::local(), nothing::call(round)).await.expect("accepted");
     assert!(!submitted.reused, "every call is another");
     submitted.record.id.clone()
 }
@@ -85,33 +82,6 @@ fn core(folder: &Path) -> Core {
     let ports = Ports { store: Arc::new(store), queue: Arc::new(queue), clock };
     let config = CoreConfig { runs_jobs: false, ..CoreConfig::new(folder.join("scratch")) };
     Core::new(config, Catalogue::default().with(Nothing), ports, Compute::new(1, 1).expect("threads"))
-}
-
-/// A tool that reads and does nothing; it is never run here.
-struct Nothing;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NothingParams {
-    /// Makes each call another one.
-    #[expect(dead_code, reason = "only part of the call's digest")]
-    round: usize,
-}
-
-impl Tool for Nothing {
-    type Params = NothingParams;
-    type Details = ();
-    const NAME: &'static str = "bench_nothing";
-    const TITLE: &'static str = "Nothing";
-    const DESCRIPTION: &'static str = "Does nothing.";
-
-    fn inputs(&self, _: &NothingParams) -> Result<Vec<InputSpec>, ToolError> {
-        Ok(Vec::new())
-    }
-
-    fn run(&self, _: NothingParams, _: &mut Context) -> Result<Report, ToolError> {
-        Ok(Report::default())
-    }
 }
 
 /// The peer: folders laid out like the store's.

@@ -23,6 +23,14 @@ cargo fmt --all --check
 say "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
+# The upload page is tested in a real browser, which comes by itself where it can.
+if ! command -v chromedriver >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "browser"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } ||
+        echo "no browser: the upload page is not tested"
+fi
+
 say "tests"
 cargo test --workspace --locked 2>&1 | tee "$log"
 

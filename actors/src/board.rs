@@ -137,6 +137,12 @@ impl Board {
         self.0.lock().values().filter_map(|posted| posted.runner.clone()).filter(Addr::connected).collect()
     }
 
+    /// How many jobs are in motion or watched here.
+    #[must_use]
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
     /// How many jobs run here.
     #[must_use]
     pub fn running(&self) -> usize {

@@ -23,8 +23,11 @@ use crate::ports::Ports;
 use crate::records::{Records, Versioned, is_conflict};
 use crate::workspace::Workspace;
 
-/// How often a job that runs elsewhere is looked at, while somebody watches.
+/// How often a job that runs elsewhere is looked at, while somebody watches; the first times it is sooner.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+/// With more watched jobs than this, each is looked at more rarely, so that the store is not asked more often than this.
+const LOOKS_A_SECOND: usize = 200;
 
 /// The settings of the job core.
 #[derive(Clone, Debug)]
@@ -231,7 +234,7 @@ impl Core {
     }
 
     async fn cancel_queued(&self, found: Versioned) -> Result<JobRecord, CoreError> {
-        let Versioned { mut record, etag } = found;
+        let Versioned { mut record, etag, .. } = found;
         lifecycle::apply(&mut record, Step::Cancel, self.ports.clock.now()).expect("a queued job can be cancelled");
         self.records.swap(&record, &etag).await?;
         self.board.post(&record);
@@ -243,13 +246,16 @@ impl Core {
 
 /// Shows watchers what the store says of a job, until it ends, runs here, or nobody watches any more.
 async fn mirror(core: Core, job: JobId) {
+    let mut pause = FIRST_LOOK;
     while core.board.is_mirrored(&job) {
-        core.ports.clock.sleep(LOOK_EVERY).await;
+        core.ports.clock.sleep(pause).await;
         match core.records.load(&job).await {
             Ok(Some(found)) => core.board.show(found.record),
             // Gone from the store: who asks again is told.
             Ok(None) => core.board.drop_job(&job),
             Err(error) => tracing::debug!(%job, %error, "store did not answer a watcher, asking again"),
         }
+        let crowd = LOOK_EVERY * u32::try_from(core.board.len() / LOOKS_A_SECOND).unwrap_or(u32::MAX);
+        pause = (pause * 2).min(LOOK_EVERY).max(crowd);
     }
 }

@@ -86,6 +86,9 @@ async fn hand_out(core: &Core, delivery: Delivery) {
     }
 }
 
+/// How long the message of a job that cannot be read is out of sight.
+const UNREADABLE: Duration = Duration::from_mins(5);
+
 /// What became of an attempt to take a job.
 enum Claim {
     /// It is ours to run.
@@ -102,21 +105,24 @@ async fn start(core: &Core, delivery: Delivery, slot: Slot) {
         Ok(Claim::Taken(claimed)) => {
             Job::new(core.clone(), *claimed, Some(delivery.receipt), slot).start();
         }
-        Ok(Claim::Held(rest)) => {
-            if let Err(error) = core.ports.queue.extend(&delivery.receipt, rest).await {
-                tracing::debug!(%job, %error, "message of a job that runs elsewhere not put off; it will come again");
-            }
-        }
+        Ok(Claim::Held(rest)) => put_off(core, &delivery, rest).await,
         Ok(Claim::Nothing) => drop_message(core, &delivery).await,
         Err(error @ CoreError::Unreadable { .. }) => {
+            // A later version's replica may run it: its message stays.
             tracing::error!(%job, %error, "job left alone");
-            drop_message(core, &delivery).await;
+            put_off(core, &delivery, UNREADABLE).await;
         }
         Err(error) => {
             tracing::warn!(%job, %error, "job not claimed, trying again");
             core.ports.clock.sleep(REST).await;
             give_back(core, &delivery).await;
         }
+    }
+}
+
+async fn put_off(core: &Core, delivery: &Delivery, time: Duration) {
+    if let Err(error) = core.ports.queue.extend(&delivery.receipt, time).await {
+        tracing::debug!(job = %delivery.message.job, %error, "message not put off; it will come again by itself");
     }
 }
 
@@ -137,7 +143,7 @@ async fn claim(core: &Core, job: &JobId) -> Result<Claim, CoreError> {
     loop {
         let Some(mut found) = core.records.load(job).await? else { return Ok(Claim::Nothing) };
         if found.record.state == JobState::Running {
-            if let Some(rest) = core.held_for(&found.record) {
+            if let Some(rest) = core.held_for(&found) {
                 return Ok(Claim::Held(rest));
             }
             match core.lose(found).await? {
@@ -149,7 +155,7 @@ async fn claim(core: &Core, job: &JobId) -> Result<Claim, CoreError> {
             return Ok(Claim::Nothing);
         }
         match core.records.swap(&found.record, &found.etag).await {
-            Ok(etag) => return Ok(Claim::Taken(Box::new(Versioned { record: found.record, etag }))),
+            Ok(etag) => return Ok(Claim::Taken(Box::new(Versioned { etag, ..found }))),
             Err(error) if is_conflict(&error) => {}
             Err(error) => return Err(error),
         }

@@ -20,7 +20,7 @@ use tracing::{Instrument as _, Span};
 use crate::compute::{Panicked, Slot};
 use crate::core::Core;
 use crate::lifecycle::{self, Step};
-use crate::model::{Artifact, Cause, JobError, JobOutcome, JobRecord};
+use crate::model::{Cause, JobError, JobOutcome, JobRecord};
 use crate::ports::{Etag, Receipt};
 use crate::records::Versioned;
 
@@ -51,6 +51,8 @@ pub struct Job {
     /// Heard by the tool.
     cancel: Cancel,
     stop: Option<Stop>,
+    /// The bringing of files here or to the store, while that is what it does.
+    stage: Option<SpawnHandle>,
     /// The latest progress that the tool reported and this actor has not seen.
     reported: Arc<Mutex<Option<Progress>>>,
     saving: save::Saving,
@@ -72,6 +74,7 @@ impl Job {
             slot: Some(slot),
             cancel: Cancel::default(),
             stop: None,
+            stage: None,
             reported: Arc::default(),
             saving: save::Saving::default(),
         }
@@ -79,11 +82,14 @@ impl Job {
 
     fn prepare(&mut self, ctx: &mut Context<Self>) {
         let prepared = run::prepare(self.core.clone(), self.record.clone()).instrument(self.span.clone());
-        ctx.spawn(prepared.into_actor(self).map(|prepared, job, ctx| match prepared {
-            Ok(ready) => job.compute(ready, ctx),
-            Err(run::Unprepared::Cancelled) => job.end_stopped(Stop::Cancel, ctx),
-            Err(run::Unprepared::Failed(error)) => job.end(JobOutcome::Failed(error), ctx),
-        }));
+        let prepared = prepared.into_actor(self).map(|prepared, job, ctx| {
+            job.stage = None;
+            match prepared {
+                Ok(ready) => job.compute(ready, ctx),
+                Err(unfinished) => job.give_up(unfinished, ctx),
+            }
+        });
+        self.stage = Some(ctx.spawn(prepared));
     }
 
     fn compute(&mut self, ready: run::Ready, ctx: &mut Context<Self>) {
@@ -125,18 +131,29 @@ impl Job {
                 self.end(JobOutcome::Failed(error), ctx);
             }
         }
-        dispose(folder);
+        drop(Discard(folder));
     }
 
     fn keep(&mut self, outcome: Outcome, folder: Arc<TempDir>, ctx: &mut Context<Self>) {
+        let files = Discard(folder);
         let kept = run::keep(self.core.clone(), self.record.clone(), outcome.artifacts).instrument(self.span.clone());
-        ctx.spawn(kept.into_actor(self).map(move |kept: Result<Vec<Artifact>, JobError>, job, ctx| {
-            dispose(folder);
+        let kept = kept.into_actor(self).map(move |kept, job, ctx| {
+            drop(files);
+            job.stage = None;
             match kept {
                 Ok(artifacts) => job.end(JobOutcome::Succeeded { report: outcome.report, artifacts }, ctx),
-                Err(error) => job.end(JobOutcome::Failed(error), ctx),
+                Err(unfinished) => job.give_up(unfinished, ctx),
             }
-        }));
+        });
+        self.stage = Some(ctx.spawn(kept));
+    }
+
+    fn give_up(&mut self, unfinished: run::Unfinished, ctx: &mut Context<Self>) {
+        match unfinished {
+            run::Unfinished::Cancelled => self.end_stopped(Stop::Cancel, ctx),
+            run::Unfinished::Failed(error) => self.end(JobOutcome::Failed(error), ctx),
+            run::Unfinished::StoreAway => self.step(Step::Lose, ctx),
+        }
     }
 
     fn end_stopped(&mut self, stop: Stop, ctx: &mut Context<Self>) {
@@ -167,9 +184,14 @@ impl Job {
         }
     }
 
-    fn stop_for(&mut self, stop: Stop) {
-        self.stop.get_or_insert(stop);
+    /// Ends the attempt: its tool as soon as it obeys, what only moves files at once.
+    fn stop_for(&mut self, stop: Stop, ctx: &mut Context<Self>) {
+        let stop = *self.stop.get_or_insert(stop);
         self.cancel.cancel();
+        if let Some(stage) = self.stage.take() {
+            ctx.cancel_future(stage);
+            self.end_stopped(stop, ctx);
+        }
     }
 
     /// Ends without a word in the store: the lease is gone, or what there was to write is written.
@@ -179,9 +201,14 @@ impl Job {
     }
 }
 
-/// Removes a job's folder where no actor waits for the disk.
-fn dispose(folder: Arc<TempDir>) {
-    tokio::task::spawn_blocking(move || drop(folder));
+/// A job's folder, removed at the end where no actor waits for the disk.
+struct Discard(Arc<TempDir>);
+
+impl Drop for Discard {
+    fn drop(&mut self) {
+        let folder = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || drop(folder));
+    }
 }
 
 impl Actor for Job {
@@ -199,7 +226,7 @@ impl Actor for Job {
         let deadline = Arc::clone(&self.core.ports.clock);
         let after = self.core.config.deadline;
         let passed = async move { deadline.sleep(after).await };
-        ctx.spawn(passed.into_actor(self).map(|(), job, _| job.stop_for(Stop::Deadline)));
+        ctx.spawn(passed.into_actor(self).map(|(), job, ctx| job.stop_for(Stop::Deadline, ctx)));
     }
 }
 
@@ -229,8 +256,8 @@ pub struct CancelJob;
 impl Handler<CancelJob> for Job {
     type Result = ();
 
-    fn handle(&mut self, _: CancelJob, _: &mut Context<Self>) {
-        self.stop_for(Stop::Cancel);
+    fn handle(&mut self, _: CancelJob, ctx: &mut Context<Self>) {
+        self.stop_for(Stop::Cancel, ctx);
     }
 }
 
@@ -242,7 +269,7 @@ pub struct HandBack;
 impl Handler<HandBack> for Job {
     type Result = ();
 
-    fn handle(&mut self, _: HandBack, _: &mut Context<Self>) {
-        self.stop_for(Stop::HandBack);
+    fn handle(&mut self, _: HandBack, ctx: &mut Context<Self>) {
+        self.stop_for(Stop::HandBack, ctx);
     }
 }

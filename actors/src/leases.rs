@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::lifecycle::{self, Step};
-use crate::model::{JobRecord, Lease};
+use crate::model::Lease;
 use crate::records::{Versioned, is_conflict};
 
 impl Core {
@@ -18,15 +18,22 @@ impl Core {
         Lease { holder: self.config.replica.clone(), until: self.ports.clock.now() + self.config.lease }
     }
 
-    /// How long a running job's holder surely has it; `None` when the lease is over. Of its own jobs a replica knows that
-    /// better than the clock does, which moves on while a suspended machine's timers stand still.
-    pub(crate) fn held_for(&self, record: &JobRecord) -> Option<Duration> {
-        let lease = record.lease.as_ref()?;
-        if lease.holder == self.config.replica {
-            let runs = self.board.runner(&record.id).is_some_and(|runner| runner.connected());
-            return runs.then_some(self.config.lease);
+    /// How long a running job's holder surely has it; `None` when the lease is over.
+    ///
+    /// Of its own running jobs a replica knows that better than the clock does, which moves on while a suspended machine's timers
+    /// stand still. Of others' it believes the lease, but no more than twice the time since the record was last written:
+    /// a holder whose clock was wrong must not keep a job for ever.
+    pub(crate) fn held_for(&self, found: &Versioned) -> Option<Duration> {
+        let lease = found.record.lease.as_ref()?;
+        let own = lease.holder == self.config.replica;
+        if own && self.board.runner(&found.record.id).is_some_and(|runner| runner.connected()) {
+            return Some(self.config.lease);
         }
-        let rest = lease.until - self.ports.clock.now();
+        if own && self.config.exclusive {
+            return None;
+        }
+        let until = lease.until.min(found.written + self.config.lease * 2);
+        let rest = until - self.ports.clock.now();
         rest.is_positive().then(|| rest.unsigned_abs())
     }
 
@@ -36,7 +43,7 @@ impl Core {
     /// # Errors
     /// `Store`.
     pub(crate) async fn lose(&self, found: Versioned) -> Result<Option<Versioned>, CoreError> {
-        let Versioned { mut record, etag } = found;
+        let Versioned { mut record, etag, .. } = found;
         lifecycle::apply(&mut record, Step::Lose, self.ports.clock.now()).expect("a running job can be lost");
         let etag = match self.records.swap(&record, &etag).await {
             Err(error) if is_conflict(&error) => return Ok(None),
@@ -50,6 +57,6 @@ impl Core {
         } else {
             tracing::warn!(job = %record.id, attempt = record.attempt, "attempt lost with its server");
         }
-        Ok(Some(Versioned { record, etag }))
+        Ok(Some(Versioned { record, etag, written: self.ports.clock.now() }))
     }
 }

@@ -90,7 +90,8 @@ fn lose(record: &mut JobRecord, now: OffsetDateTime) {
     if record.lost < MAX_LOST {
         return requeue(record);
     }
-    let message = format!("the server stopped {MAX_LOST} times while it ran this job; call again, or with less to do");
+    let message =
+        format!("the server or its store went away {MAX_LOST} times under this job; call again, or with less to do");
     let error = JobError { cause: Cause::WorkerLost, kind: ToolErrorKind::Internal, message };
     end(record, JobOutcome::Failed(error), now);
 }

@@ -27,6 +27,8 @@ pub struct Versioned {
     pub record: JobRecord,
     /// For [`Records::swap`].
     pub etag: Etag,
+    /// When it was written, by the store's clock.
+    pub written: OffsetDateTime,
 }
 
 /// The records of all jobs.
@@ -74,7 +76,7 @@ impl Records {
     pub async fn load(&self, job: &JobId) -> Result<Option<Versioned>, CoreError> {
         let Some(blob) = self.store.get(&layout::record(job)).await? else { return Ok(None) };
         let record = sealed::open(&blob.value).map_err(|why| CoreError::Unreadable { job: job.clone(), why })?;
-        Ok(Some(Versioned { record, etag: blob.meta.etag }))
+        Ok(Some(Versioned { record, etag: blob.meta.etag, written: blob.meta.modified }))
     }
 
     /// The record of `job` if `owner` owns it (I5).

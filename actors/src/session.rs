@@ -14,12 +14,15 @@ use crate::board::Watch;
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::model::{JobId, JobRecord, Owner};
+use crate::ports::StoreErrorKind;
 use crate::submit::{Call, Submitted};
 
 /// At most this many notes wait for a slow reader; progress beyond them is dropped, the end is not.
 const NOTES: usize = 8;
 /// Two notes of progress are at least this far apart.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+/// How long to wait before a store that does not answer is asked again.
+const REST: Duration = Duration::from_secs(1);
 
 /// One caller's conversation. Ends when nobody holds its address and it follows nothing more.
 pub struct Session {
@@ -137,7 +140,7 @@ async fn follow(core: Core, owner: Owner, mut watch: Watch, notes: mpsc::Sender<
         drop(end);
         if !change(&core, &mut watch, &notes).await {
             // Off the board without an end: given back or lost. Whoever has it now is seen through the store.
-            match core.watch(&owner, &job).await {
+            match find_again(&core, &owner, &job, &notes).await {
                 Ok(again) => watch = again,
                 Err(error) => {
                     tracing::warn!(%job, %error, "job lost from sight");
@@ -147,6 +150,18 @@ async fn follow(core: Core, owner: Owner, mut watch: Watch, notes: mpsc::Sender<
         }
         if notes.is_closed() {
             return;
+        }
+    }
+}
+
+/// Begins to watch a job again, for as long as the store does not answer and there is somebody to tell.
+async fn find_again(core: &Core, owner: &Owner, job: &JobId, notes: &mpsc::Sender<Note>) -> Result<Watch, CoreError> {
+    loop {
+        match core.watch(owner, job).await {
+            Err(CoreError::Store(error)) if error.kind == StoreErrorKind::Unavailable && !notes.is_closed() => {
+                core.ports.clock.sleep(REST).await;
+            }
+            settled => return settled,
         }
     }
 }

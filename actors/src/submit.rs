@@ -127,7 +127,13 @@ impl Core {
         }
         match slot {
             Some(slot) => {
-                Job::new(self.clone(), Versioned { record: record.clone(), etag }, None, slot).start();
+                Job::new(
+                    self.clone(),
+                    Versioned { record: record.clone(), etag, written: record.submitted_at },
+                    None,
+                    slot,
+                )
+                .start();
             }
             None => self.enqueue(&record).await,
         }
@@ -162,7 +168,15 @@ impl Core {
                     return Err(error);
                 }
             }
-            match self.known(&record.owner, call, identity).await? {
+            let known = match self.known(&record.owner, call, identity).await {
+                Ok(known) => known,
+                Err(error) => {
+                    // Somebody else's binding stands, or may: ours was never told to anybody.
+                    self.undo(record).await;
+                    return Err(error);
+                }
+            };
+            match known {
                 // Our own binding, whose answer was lost.
                 Known::Job(found) if found.record.id == record.id => return Ok(None),
                 Known::Job(found) => {

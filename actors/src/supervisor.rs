@@ -62,7 +62,7 @@ impl Supervisor {
         let searched = async move {
             core.ports.clock.sleep(every).await;
             match turn::is_ours(&core, every * 3).await {
-                Ok(true) => orphans.search(&core).await,
+                Ok(true) => orphans.search(&core, every * 3).await,
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "no search for orphaned jobs"),
             }
@@ -71,16 +71,16 @@ impl Supervisor {
         ctx.spawn(searched.into_actor(self).map(|orphans, supervisor, ctx| supervisor.search(orphans, ctx)));
     }
 
-    fn expire(&mut self, ctx: &mut Context<Self>) {
+    fn expire(&mut self, after: Duration, ctx: &mut Context<Self>) {
         let core = self.core.clone();
         let every = (core.config.result_ttl / 8).clamp(*EXPIRE_EVERY.start(), *EXPIRE_EVERY.end());
         let due = async move {
-            core.ports.clock.sleep(every).await;
+            core.ports.clock.sleep(after).await;
             if turn::is_ours(&core, core.config.lease).await.unwrap_or(false) {
                 expire::expire(&core).await;
             }
         };
-        ctx.spawn(due.into_actor(self).map(|(), supervisor, ctx| supervisor.expire(ctx)));
+        ctx.spawn(due.into_actor(self).map(move |(), supervisor, ctx| supervisor.expire(every, ctx)));
     }
 }
 
@@ -108,7 +108,7 @@ impl Handler<Recover> for Supervisor {
                 supervisor.watch(ctx);
             }
             supervisor.search(Orphans::default(), ctx);
-            supervisor.expire(ctx);
+            supervisor.expire(*EXPIRE_EVERY.start(), ctx);
             Ok(count)
         }))
     }
@@ -139,7 +139,7 @@ impl Handler<Sweep> for Supervisor {
         let core = self.core.clone();
         Box::pin(async move {
             expire::expire(&core).await;
-            Orphans::default().search(&core).await;
+            Orphans::default().search(&core, core.config.lease).await;
         })
     }
 }

@@ -4,6 +4,9 @@
 
 #![allow(dead_code, reason = "each bench uses a part of this")]
 
+pub(crate) mod far;
+pub(crate) mod nothing;
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -1,8 +1,5 @@
 //! Who is let in, and from where, through actix-web's test service.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use actix_web::middleware::from_fn;
@@ -14,7 +11,7 @@ use actors::ports::{Clock as _, SystemClock};
 use super::*;
 use crate::config::ServeConfig;
 use crate::config::keys::NewKey;
-use crate::links::{LinkKey, Links};
+use crate::links::tests::real as links;
 
 async fn whoami(principal: Principal) -> String {
     principal.owner.to_string()
@@ -37,11 +34,6 @@ async fn ask(keyring: Keyring, request: TestRequest) -> (StatusCode, bool, Strin
     let response = call_service(&init_service(app).await, request.to_request()).await;
     let (status, asks) = (response.status(), response.headers().contains_key(WWW_AUTHENTICATE));
     (status, asks, String::from_utf8(read_body(response).await.to_vec()).expect("text"))
-}
-
-fn links() -> Links {
-    let clock = Arc::new(SystemClock);
-    Links::new(LinkKey::new(&[7; 32]), String::new(), true, Duration::from_hours(1), clock)
 }
 
 fn ring(names: &[&str]) -> (Keyring, Vec<String>) {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, LAST_MODIFIED, LOCATION, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use actors::FoundFile;
-use actors::ports::{BlobStore, DirectTerms, Meta, StoreErrorKind};
+use actors::ports::{BlobStore, ByteStream, DirectTerms, Meta, StoreErrorKind};
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use tools::WorkspacePath;
 
@@ -138,7 +140,11 @@ async fn send(app: &App, found: FoundFile, request: &HttpRequest) -> Result<Http
             return Ok(HttpResponse::RangeNotSatisfiable().insert_header((CONTENT_RANGE, all)).finish());
         }
     };
-    let (meta, stream) = store(app, &found)?.read(&found.key, part.clone()).await?;
+    let (meta, stream): (Meta, ByteStream) = if request.method() == Method::HEAD {
+        (found.meta.clone(), Box::pin(stream::empty())) // nobody wants the bytes
+    } else {
+        store(app, &found)?.read(&found.key, part.clone()).await?
+    };
     if meta.etag != found.meta.etag {
         return Err(AppError::new(ErrorKind::Unavailable, format!("{path} is being replaced; try again")));
     }

@@ -25,7 +25,7 @@ use crate::app::{App, core_config};
 use crate::auth::{Keyring, authenticate};
 use crate::config::ServeConfig;
 use crate::config::keys::NewKey;
-use crate::links::{LinkKey, Links};
+use crate::links::tests::real as links;
 
 /// Passes everything on, and gives addresses for all but the keys that hold "plain".
 struct Direct(MemoryStore);
@@ -85,15 +85,14 @@ async fn server() -> (web::Data<App>, Keyring, String) {
     }
     let config = ServeConfig::from_flags(["--store", "file:///never/used"]).expect("settings");
     let queue = Arc::new(MemoryQueue::new(Arc::clone(&clock), 10));
-    let ports = Ports { store: Arc::new(store), queue, clock: Arc::clone(&clock) };
+    let ports = Ports { store: Arc::new(store), queue, clock };
     let core = Core::new(core_config(&config), Catalogue::default(), ports, Compute::new(1, 1).expect("threads"));
-    let links = Links::new(LinkKey::new(&[7; 32]), String::new(), true, config.link_ttl, clock);
     let app = App {
         supervisor: Supervisor::new(core.clone()).start(),
         core,
         config,
         base_url: String::new(),
-        links: Arc::new(links),
+        links: Arc::new(links()),
         shutdown: CancellationToken::new(),
         hang_up: CancellationToken::new(),
     };

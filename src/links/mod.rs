@@ -12,7 +12,7 @@
 mod key;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod token;
 
 use std::sync::Arc;
@@ -115,14 +115,15 @@ impl Links {
     /// What the link that was brought allows now.
     ///
     /// # Errors
-    /// `NotFound` for whatever was not made here just as it stands, `Expired` for what was and is over.
+    /// `NotFound` for whatever was not made here just as it stands, `Expired` for what was and is over; `InvalidParams` for a
+    /// name that no file can have below a folder that the link opens.
     pub fn check(&self, brought: &Brought<'_>) -> Result<Grant, AppError> {
         let path = percent_encoding::percent_decode_str(brought.path).decode_utf8().map_err(|_| unknown())?;
-        let target: Target = path.parse().map_err(|_| unknown())?;
-        let terms = self.key.open(brought.right, brought.token, &target).ok_or_else(unknown)?;
+        let terms = self.key.open(brought.right, brought.token, &path).ok_or_else(unknown)?;
         if self.clock.now() >= terms.until {
             return Err(expired(&terms));
         }
+        let target = path.parse()?;
         let Terms { owner, until, max_bytes, .. } = terms;
         Ok(Grant { owner, target, until, max_bytes })
     }

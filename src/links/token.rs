@@ -6,7 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use time::OffsetDateTime;
 
-use super::{LinkKey, Target};
+use super::LinkKey;
+use super::target::covering;
 
 /// What a link allows to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +36,13 @@ impl LinkKey {
         format!("{}{}", terms.open_part(), URL_SAFE_NO_PAD.encode(tag))
     }
 
-    /// The terms of `token`, if it was signed here for `right` and for something that covers `target`.
-    pub(super) fn open(&self, right: Right, token: &str, target: &Target) -> Option<Terms> {
+    /// The terms of `token`, if it was signed here for `right` and for something that covers the path `target`.
+    pub(super) fn open(&self, right: Right, token: &str, target: &str) -> Option<Terms> {
         let (terms, tag) = Terms::parse(right, token)?;
-        let signed_for = |target: String| hmac::verify(&self.0, signed(&terms, &target).as_bytes(), &tag).is_ok();
+        let signed_for = |target: &str| hmac::verify(&self.0, signed(&terms, target).as_bytes(), &tag).is_ok();
         let found = match right {
-            Right::Get => signed_for(target.to_string()),
-            Right::Put => target.covers().any(signed_for),
+            Right::Get => signed_for(target),
+            Right::Put => covering(target).any(signed_for),
         };
         found.then_some(terms)
     }

@@ -21,7 +21,11 @@ use super::extras::Extras;
 use super::service::Caller;
 use crate::app::App;
 use crate::auth::Principal;
-use crate::error::AppError;
+use crate::error::{AppError, ErrorKind};
+
+/// The least time that a call may take to be accepted, also where the caller would not wait for its result.
+const ACCEPTANCE: Duration = Duration::from_secs(30);
+const SLOW: &str = "the server's store takes too long to accept the call; make the same call again";
 
 /// Runs the compute tool `name`.
 ///
@@ -43,7 +47,12 @@ pub(super) async fn run(
         idempotency_key: extras.idempotency_key.clone(),
         fresh: extras.fresh,
     };
-    let submitted = session.send(SubmitJob(call)).await.map_err(CoreError::from)??;
+    let (clock, budget) = (&app.core.ports.clock, extras.budget(app.config.wait));
+    let began = clock.now();
+    let submitted = tokio::select! {
+        submitted = session.send(SubmitJob(call)) => submitted.map_err(CoreError::from)??,
+        () = clock.sleep(budget.max(ACCEPTANCE)) => return Err(AppError::new(ErrorKind::Unavailable, SLOW)),
+    };
     let job = submitted.record.id.clone();
     if calls.began(&context.id, &job) {
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
@@ -51,11 +60,12 @@ pub(super) async fn run(
     if submitted.reused {
         app.core.keep(&submitted.record).await; // somebody else may rely on it
     }
-    let budget = extras.budget(app.config.wait);
+    let budget = budget.saturating_sub((clock.now() - began).unsigned_abs());
     let ended = match follow(app, session, &job, budget, &context).await? {
         Followed::Ended(record) => record,
         Followed::Goes => {
-            let record = app.core.find(&principal.owner, &job).await?;
+            // A store that does not answer just now must not keep the job's id from its caller.
+            let record = app.core.find(&principal.owner, &job).await.unwrap_or(submitted.record);
             app.core.keep(&record).await;
             record
         }

@@ -1,7 +1,8 @@
 //! The MCP front door at `/mcp`, in both eras of the protocol, on rmcp through rmcp-actix-web.
 //!
 //! The only module that knows rmcp. [`handler`] answers the protocol; [`call`] runs compute tools as jobs; [`service`] holds the
-//! tools that answer at once; [`listing`] shows them all to the client; [`owners`] keeps sessions apart.
+//! tools that answer at once; [`listing`] shows them all to the client; [`owners`] keeps sessions apart;
+//! [`restart`] has the last word.
 
 mod call;
 mod calls;
@@ -9,6 +10,7 @@ mod extras;
 mod handler;
 mod listing;
 mod owners;
+mod restart;
 mod service;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::app::App;
 use crate::auth::{Principal, SourceRules};
 use handler::Handler;
 use owners::{Owners, check_owner};
+use restart::tell_restart;
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -69,12 +72,17 @@ impl Endpoint {
         impl actix_web::dev::ServiceFactory<
             actix_web::dev::ServiceRequest,
             Config = (),
-            Response = actix_web::dev::ServiceResponse<EitherBody<BoxBody>>,
+            Response = actix_web::dev::ServiceResponse<EitherBody<EitherBody<BoxBody>>>,
             Error = actix_web::Error,
             InitError = (),
         > + use<>,
     > {
-        self.service.clone().scope_with_path(path).app_data(self.owners.clone()).wrap(from_fn(check_owner))
+        self.service
+            .clone()
+            .scope_with_path(path)
+            .app_data(self.owners.clone())
+            .wrap(from_fn(check_owner))
+            .wrap(from_fn(tell_restart))
     }
 }
 

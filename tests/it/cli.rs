@@ -114,7 +114,7 @@ async fn exit_codes_say_what_to_do() {
         (vec!["jobs", "--url", none], 3, "reach"),
     ] {
         let output = run(&args).await;
-        let text = complained(&output) + &said(&output);
+        let text = [complained(&output), said(&output)].concat();
         assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
         assert!(text.contains(named), "{args:?} does not name {named}: {text}");
     }

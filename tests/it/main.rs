@@ -9,6 +9,7 @@ mod azure_serve;
 mod azure_store;
 mod azurite;
 mod bad_input;
+mod browser;
 mod cli;
 mod disk;
 mod files;

@@ -153,6 +153,33 @@ async fn a_change_is_seen_and_a_kept_result_is_not_mistaken_for_it() {
     assert_eq!(caller.call("data_query", ask).await.raw["error"]["kind"], "not_found");
 }
 
+/// How many files the servers over `scratch` keep for later jobs.
+fn kept(scratch: &Path) -> usize {
+    snapshot(scratch).iter().filter(|(path, bytes)| path.contains("/cache-") && bytes.is_some()).count()
+}
+
+#[tokio::test]
+async fn what_was_brought_once_is_kept_for_the_next_job() {
+    let data = data();
+    let scratch = tempfile::tempdir().expect("temporary folder");
+    let scratch_flag = scratch.path().display().to_string();
+    for (bytes, expected) in [("1MiB", 1), ("0", 0)] {
+        let flags = ["--mount", &flag(data.path()), "--scratch", &scratch_flag, "--cache-bytes", bytes];
+        let server = Server::start(&flags).await;
+        let caller = server.caller();
+        for _ in 0..3 {
+            let sum = caller.call("data_query", json!({"sql": "select sum(amount) from sales", "fresh": true})).await;
+            assert_eq!(sum.raw["rows"], json!([[3]]), "{}", sum.raw);
+        }
+        assert_eq!(kept(scratch.path()), expected, "{bytes}");
+        // What the server has itself is shared with its jobs, and kept by nobody else.
+        caller.put("own.csv", "a\n1\n").await;
+        assert_eq!(caller.call("data_query", json!({"sql": "select a from own"})).await.raw["rows"], json!([[1]]));
+        assert_eq!(kept(scratch.path()), expected, "{bytes}");
+        std::fs::remove_dir_all(scratch.path()).expect("the next one begins anew");
+    }
+}
+
 #[tokio::test]
 async fn a_mount_hides_own_files_of_its_name_while_it_is_there() {
     let data = data();

@@ -151,9 +151,13 @@ pub(crate) async fn reply(response: Response) -> Value {
     messages(response).await.pop().expect("a reply")
 }
 
-/// As [`reply`], from a server that may be killed meanwhile.
+/// As [`reply`], from a server that may be killed, or about to end, meanwhile.
 pub(crate) async fn try_reply(request: RequestBuilder) -> Option<Value> {
-    let mut events = Events::of(request.send().await.ok()?);
+    let response = request.send().await.ok()?;
+    if response.status() == 503 {
+        return None;
+    }
+    let mut events = Events::of(response);
     let mut last = None;
     while let Some(event) = events.try_next().await.ok()? {
         last = Some(event.data);

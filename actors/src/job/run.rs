@@ -28,21 +28,23 @@ pub(super) struct Ready {
     held: Vec<Held>,
 }
 
-/// Why an attempt ends before its tool begins.
-pub(super) enum Unprepared {
+/// Why a stage of an attempt does not lead to the next.
+pub(super) enum Unfinished {
     Cancelled,
     Failed(JobError),
+    /// The store did not answer for longer than a lease: another attempt may fare better.
+    StoreAway,
 }
 
 /// Makes the job's folders and brings its inputs there.
-pub(super) async fn prepare(core: Core, record: JobRecord) -> Result<Ready, Unprepared> {
+pub(super) async fn prepare(core: Core, record: JobRecord) -> Result<Ready, Unfinished> {
     // Asked only after the board knows who runs the job: whoever cancels writes first and looks there second. On a store that
     // others use, too, it is asked again and again anyway.
     if core.config.exclusive {
         let asked =
             retry::until(&*core.ports.clock, patience(&core), || core.records.cancel_requested(&record.id)).await;
-        if asked.map_err(|error| Unprepared::Failed(store_failed(&error)))? {
-            return Err(Unprepared::Cancelled);
+        if asked.map_err(|error| store_failed(&error))? {
+            return Err(Unfinished::Cancelled);
         }
     }
     let scratch = core.config.scratch.clone();
@@ -54,15 +56,14 @@ pub(super) async fn prepare(core: Core, record: JobRecord) -> Result<Ready, Unpr
         let own = folder.path().join("inputs").join(number.to_string());
         fetch(&core, input, own)
     });
-    let brought: Vec<(Input, Option<Held>)> =
-        stream::iter(fetches).buffered(AT_ONCE).try_collect().await.map_err(Unprepared::Failed)?;
+    let brought: Vec<(Input, Option<Held>)> = stream::iter(fetches).buffered(AT_ONCE).try_collect().await?;
     let (inputs, held): (Vec<_>, Vec<_>) = brought.into_iter().unzip();
     let held = held.into_iter().flatten().collect();
     Ok(Ready { folder: Arc::new(folder), inputs, folders, held })
 }
 
-fn failed(error: ToolError) -> Unprepared {
-    Unprepared::Failed(error.into())
+fn failed(error: ToolError) -> Unfinished {
+    Unfinished::Failed(error.into())
 }
 
 fn make_folders(scratch: &Path) -> std::io::Result<(TempDir, Folders)> {
@@ -76,11 +77,10 @@ fn make_folders(scratch: &Path) -> std::io::Result<(TempDir, Folders)> {
 }
 
 /// Brings an input to local disk: into the cache, or to the job's own file `own` where it is no matter for the cache.
-async fn fetch(core: &Core, input: &JobInput, own: PathBuf) -> Result<(Input, Option<Held>), JobError> {
-    let changed = |what: &str| JobError {
-        cause: Cause::InputChanged,
-        kind: ToolErrorKind::NotFound,
-        message: format!("{} {what} after the call was accepted; call again", input.path),
+async fn fetch(core: &Core, input: &JobInput, own: PathBuf) -> Result<(Input, Option<Held>), Unfinished> {
+    let changed = |what: &str| {
+        let message = format!("{} {what} after the call was accepted; call again", input.path);
+        Unfinished::Failed(JobError { cause: Cause::InputChanged, kind: ToolErrorKind::NotFound, message })
     };
     let key = Key::parse(&input.key).ok_or_else(|| changed("became unreadable"))?;
     let version = Version { mount: input.mount.clone(), key, etag: input.etag.clone() };
@@ -141,13 +141,13 @@ pub(super) fn compute(
 }
 
 /// Brings what the tool wrote to the store, below this attempt's own prefix.
-pub(super) async fn keep(core: Core, record: JobRecord, files: Vec<ArtifactFile>) -> Result<Vec<Artifact>, JobError> {
+pub(super) async fn keep(core: Core, record: JobRecord, files: Vec<ArtifactFile>) -> Result<Vec<Artifact>, Unfinished> {
     let puts = files.into_iter().map(|file| keep_one(&core, &record, file));
     stream::iter(puts).buffered(AT_ONCE).try_collect().await
 }
 
-async fn keep_one(core: &Core, record: &JobRecord, file: ArtifactFile) -> Result<Artifact, JobError> {
-    let name = file.name.parse().map_err(JobError::from)?;
+async fn keep_one(core: &Core, record: &JobRecord, file: ArtifactFile) -> Result<Artifact, Unfinished> {
+    let name = file.name.parse().map_err(failed)?;
     let key = layout::artifact(&record.id, record.attempt, &name);
     let put = retry::until(&*core.ports.clock, patience(core), || async {
         Ok(core.ports.store.put_file(&key, &file.local, Expect::Any).await?)
@@ -161,12 +161,20 @@ fn patience(core: &Core) -> time::OffsetDateTime {
     core.ports.clock.now() + core.config.lease
 }
 
-fn store_failed(error: &CoreError) -> JobError {
-    let full = matches!(error, CoreError::Store(store) if store.kind == StoreErrorKind::Full);
-    if full {
-        let message = "no room on the server for the job's files; try again later";
-        return ToolError::new(ToolErrorKind::NoSpace, message).into();
+fn store_failed(error: &CoreError) -> Unfinished {
+    let kind = if let CoreError::Store(store) = error { Some(store.kind) } else { None };
+    match kind {
+        Some(StoreErrorKind::Full) => {
+            let message = "no room on the server for the job's files; try again later";
+            failed(ToolError::new(ToolErrorKind::NoSpace, message))
+        }
+        Some(StoreErrorKind::Unavailable) => {
+            tracing::warn!(%error, "store did not answer, the attempt is given up");
+            Unfinished::StoreAway
+        }
+        _ => {
+            tracing::error!(%error, "store failed under a job");
+            failed(ToolError::internal("the server's store failed while the job ran; try again later"))
+        }
     }
-    tracing::error!(%error, "store failed under a job");
-    ToolError::internal("the server's store failed while the job ran; try again later").into()
 }

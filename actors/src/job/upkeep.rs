@@ -73,7 +73,7 @@ impl Job {
         };
         ctx.spawn(asked.into_actor(self).map(|asked, job, ctx| match asked {
             _ if job.stop.is_some() || job.record.state != JobState::Running => {}
-            Ok(true) => job.stop_for(Stop::Cancel),
+            Ok(true) => job.stop_for(Stop::Cancel, ctx),
             // A store that does not answer now is asked again.
             Ok(false) | Err(_) => job.hear_cancel(ctx),
         }));

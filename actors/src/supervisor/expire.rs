@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::layout;
-use crate::model::JobId;
+use crate::model::{JobId, JobRecord};
 use crate::ports::{Entry, Key};
 
 /// From the end of its time a job is as if it had gone. Its bytes stay this much longer, for who is still reading them.
@@ -69,10 +69,15 @@ async fn judge(core: &Core, seen: Option<Seen>) {
 
 async fn remove_if_over(core: &Core, job: &JobId) -> Result<(), CoreError> {
     match core.records.load(job).await? {
-        Some(found) if core.records.is_over(&found.record) => {
+        Some(found) if core.records.is_over(&found.record) || is_forgotten(core, &found.record).await? => {
             tracing::info!(%job, "time to live is over, removing");
             core.records.remove(&found.record).await
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a job is not over, but nobody will ever run it: it was taken back, and its record came after all.
+async fn is_forgotten(core: &Core, record: &JobRecord) -> Result<bool, CoreError> {
+    Ok(!record.state.is_terminal() && core.ports.store.head(&layout::active(&record.id)).await?.is_none())
 }

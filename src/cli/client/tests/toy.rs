@@ -23,6 +23,7 @@ use super::super::Server;
 use super::files::{self, ToyFiles};
 use crate::auth::{Keyring, authenticate};
 use crate::error::{AppError, ErrorKind};
+use crate::links::tests::real as links;
 
 /// The only job there is.
 pub(super) const JOB: &str = "0123456789abcdefghjkmnpqrs";
@@ -68,6 +69,7 @@ impl Toy {
         let app = move || {
             App::new()
                 .app_data(web::Data::new(keyring.clone()))
+                .app_data(web::Data::new(links()))
                 .app_data(web::Data::from(Arc::clone(&kept)))
                 .wrap(from_fn(authenticate))
                 .configure(files::routes)
