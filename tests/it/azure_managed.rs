@@ -104,7 +104,7 @@ impl Site {
     async fn doctor(&self, variables: &[(&str, &str)], flags: &[&str]) -> (bool, String) {
         let mut command = program(&[&["doctor", "--addr", "127.0.0.1:0"], flags].concat());
         let found = command.envs(variables.iter().copied()).output().await.expect("the program starts");
-        (found.status.success(), said(&found) + &complained(&found))
+        (found.status.success(), format!("{}{}", said(&found), complained(&found)))
     }
 }
 
