@@ -75,6 +75,8 @@ const DROP_AND_CANCEL: &str = "
 /// A browser with a profile of its own. Ended when it is dropped.
 struct Browser {
     driver: WebDriver,
+    /// Where the driver listens, for what its protocol has no word for.
+    commands: Caller,
     process: Child,
     _profile: TempDir,
 }
@@ -103,7 +105,8 @@ impl Browser {
         heavylift::cli::client::install_tls();
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.expect("a browser");
         driver.set_script_timeout(Duration::from_mins(2)).await.expect("set");
-        Some(Self { driver, process, _profile: profile })
+        let commands = Caller::new(&format!("http://127.0.0.1:{port}/session/{}", driver.session_id()), None);
+        Some(Self { driver, commands, process, _profile: profile })
     }
 
     async fn open(&self, url: &str) {
@@ -121,9 +124,34 @@ impl Browser {
         self.over(over).await
     }
 
+    /// Drags files and folders from the desktop onto the page.
+    async fn drag_in(&self, paths: &[&Path]) {
+        let middle = "const box = drop.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]";
+        let middle = self.run(middle, vec![]).await;
+        for step in ["dragEnter", "dragOver", "drop"] {
+            let data = json!({"items": [], "files": paths, "dragOperationsMask": 1});
+            let event = json!({"type": step, "x": middle[0], "y": middle[1], "data": data});
+            let command = json!({"cmd": "Input.dispatchDragEvent", "params": event});
+            let request = self.commands.request(reqwest::Method::POST, "/goog/cdp/execute").json(&command);
+            assert_eq!(request.send().await.expect("an answer").status(), 200, "{step}");
+        }
+    }
+
     async fn over(&self, count: usize) -> Vec<Value> {
         let rows = self.driver.execute_async(WHEN_OVER, vec![json!(count)]).await.expect("they end");
         rows.json().as_array().expect("rows").clone()
+    }
+
+    /// Waits until the page says something that begins with `words`.
+    async fn said(&self, words: &str) -> bool {
+        let script = "
+            const [words, done] = arguments;
+            const all = document.getElementById('all');
+            const look = () => all.textContent.startsWith(words) && (observer.disconnect(), done(true));
+            const observer = new MutationObserver(look);
+            observer.observe(all, { childList: true, characterData: true, subtree: true });
+            look();";
+        self.driver.execute_async(script, vec![json!(words)]).await.expect("it says so").json() == true
     }
 
     async fn text(&self, css: &str) -> String {
@@ -192,20 +220,23 @@ async fn files_go_up_by_choice_and_by_drop() {
         "{rows:?}"
     );
     assert!(rows[0]["said"].as_str().is_some_and(|said| said.contains("in/größer.csv")), "{rows:?}");
-    let rows = browser.drop_files(json!([["b & <i>c.txt", 3], ["empty.txt", 0]]), 3).await;
-    assert!(rows.iter().all(|row| row["state"] == "done" && row["bar"].as_f64() >= Some(0.0)), "{rows:?}");
-    assert_eq!(rows[1]["file"], "b & <i>c.txt");
+    // A folder and a file, dragged in as from the desktop: what is in the folder keeps its place there.
+    let photos = server.folder.path().join("photos");
+    std::fs::create_dir_all(photos.join("2024")).expect("made");
+    std::fs::write(photos.join("2024/b & <i>c.txt"), "xyz").expect("written");
+    let empty = server.folder.path().join("empty.txt");
+    std::fs::write(&empty, "").expect("written");
+    browser.drag_in(&[&photos, &empty]).await;
+    let rows = browser.over(3).await;
+    assert!(rows.iter().all(|row| row["state"] == "done" && row["bar"] == 1), "{rows:?}");
+    assert!(rows.iter().any(|row| row["file"] == "photos/2024/b & <i>c.txt"), "{rows:?}");
     assert_eq!(browser.text("#all").await, "3 files uploaded. You can close this page.");
 
     let listed = ada.call("file_list", json!({})).await.raw;
-    let sizes: Vec<_> =
-        listed["files"].as_array().expect("files").iter().map(|file| (&file["path"], &file["bytes"])).collect();
-    let expected = [
-        (json!("in/b & <i>c.txt"), json!(3)),
-        (json!("in/empty.txt"), json!(0)),
-        (json!("in/größer.csv"), json!(content.len())),
-    ];
-    assert_eq!(sizes, expected.each_ref().map(|(path, bytes)| (path, bytes)));
+    let files = listed["files"].as_array().expect("files").iter();
+    let sizes: Vec<_> = files.map(|file| (file["path"].as_str().expect("a path"), file["bytes"].as_u64())).collect();
+    let expected = [("in/empty.txt", 0), ("in/größer.csv", content.len() as u64), ("in/photos/2024/b & <i>c.txt", 3)];
+    assert_eq!(sizes, expected.map(|(path, bytes)| (path, Some(bytes))));
     let sum = ada.call("data_query", json!({"sql": "select count(*) from größer"})).await;
     assert_eq!(sum.raw["rows"], json!([[500_000]]), "{}", sum.raw);
     browser.end().await;
@@ -230,6 +261,8 @@ async fn what_cannot_be_kept_is_said_in_plain_words() {
     // One file under one name, and what was cancelled can be sent again.
     browser.open(&page_url(&ada, json!({"path": "one.csv"})).await).await;
     assert_eq!(browser.text("h1").await, "Upload one.csv");
+    browser.run(DROP, vec![json!([["x.csv", 1], ["y.csv", 1]])]).await;
+    assert!(browser.said("This page takes one file").await);
     let cancel = format!("{DROP_AND_CANCEL}{DROP}");
     browser.driver.execute_async(cancel, vec![json!([["x.csv", 5_000_000]])]).await.expect("cancelled");
     let rows = browser.over(1).await;
