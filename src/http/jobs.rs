@@ -54,9 +54,6 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, AppError> {
     let job: JobId = id.parse()?;
     let budget = Duration::from_secs(query.wait_seconds.min(wait::MOST_SECONDS));
-    if !budget.is_zero() {
-        keep(&app, &principal, &job).await?;
-    }
     let record = wait::end_of(&app, &principal, &job, budget).await?;
     Ok(HttpResponse::Ok().json(app.viewer().view(&record)))
 }
@@ -78,7 +75,6 @@ pub(super) async fn events(
     id: web::Path<String>,
 ) -> Result<HttpResponse, AppError> {
     let job: JobId = id.parse()?;
-    keep(&app, &principal, &job).await?;
     let session = app.supervisor.send(OpenSession(principal.owner)).await.map_err(actors::CoreError::from)?;
     let notes = session.send(FollowJob(job)).await.map_err(actors::CoreError::from)??;
     let frames = stream::unfold(Some((notes, app)), |state| async move {
@@ -90,13 +86,6 @@ pub(super) async fn events(
     response.content_type("text/event-stream").insert_header((CACHE_CONTROL, "no-cache"));
     // Proxies in front would otherwise hold events back until they have a buffer full.
     Ok(response.insert_header(("X-Accel-Buffering", "no")).streaming(frames))
-}
-
-/// Who names a job to wait for it relies on it: no other caller's going away ends it.
-async fn keep(app: &AppData, principal: &Principal, job: &JobId) -> Result<(), AppError> {
-    let found = app.core.find(&principal.owner, job).await?;
-    app.core.keep(&found).await;
-    Ok(())
 }
 
 async fn next_frame(notes: &mut Receiver<Note>, app: &AppData) -> (Bytes, bool) {
