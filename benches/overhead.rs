@@ -11,6 +11,7 @@ use std::time::Duration;
 use heavylift::app;
 use heavylift::cli::client::{Connection, Era, Server};
 use heavylift::config::ServeConfig;
+use heavylift::mcp::surface::Surface;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use rmcp::model::JsonObject;
@@ -114,7 +115,8 @@ async fn start(folder: &Path) -> Server {
             let threads = THREADS.to_string();
             let flags = ["--addr", "127.0.0.1:0", "--store", &store, "--threads-per-job", &threads];
             let config = ServeConfig::from_flags(flags).expect("settings");
-            let running = app::start(config, Catalogue::standard()).await.expect("the server starts");
+            let running =
+                app::start(config, Catalogue::standard(), Surface::standard()).await.expect("the server starts");
             let _ = tell.send(running.addr); // somebody waits for it
             running.serve_until(std::future::pending()).await.expect("serves");
         });

@@ -15,6 +15,7 @@ use std::time::Duration;
 use heavylift::app;
 use heavylift::cli::ui;
 use heavylift::config::ServeConfig;
+use heavylift::mcp::surface::Surface;
 use serde_json::json;
 use support::{ServerProcess, Times, now, print, verdict};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -66,7 +67,7 @@ fn serve() {
     actix_web::rt::System::new().block_on(async {
         let flags = ["--addr", "127.0.0.1:0", "--store", &store];
         let config = ServeConfig::from_flags(flags).expect("settings");
-        let running = app::start(config, Catalogue::standard()).await.expect("the server starts");
+        let running = app::start(config, Catalogue::standard(), Surface::standard()).await.expect("the server starts");
         ui::out(format!("listens on {}", running.addr));
         running.serve_until(std::future::pending()).await.expect("serves");
     });

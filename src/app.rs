@@ -20,6 +20,7 @@ use crate::cli::ui;
 use crate::config::snippets::Snippets;
 use crate::config::{MountSource, QueueConfig, Role, ServeConfig, StoreConfig};
 use crate::links::{LinkKey, Links};
+use crate::mcp::surface::Surface;
 use crate::queue::AzureQueue;
 use crate::scratch::Scratch;
 use crate::store::{AzureStore, FolderStore, LocalStore};
@@ -77,7 +78,7 @@ pub async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let needs_key = config.api_keys.is_some();
     // Heard from here on: who reads that we listen may ask us to end at once.
     let asked_to_end = asked_to_end()?;
-    let running = start(config, Catalogue::standard()).await?;
+    let running = start(config, Catalogue::standard(), Surface::standard()).await?;
     let url = &running.app.base_url;
     ui::out(format!("Heavylift listens on {url}\n"));
     ui::out(Snippets::new(url, needs_key).page());
@@ -95,11 +96,12 @@ fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Builds everything and listens, running the tools of `catalogue`. Jobs that an earlier process left go on.
+/// Builds everything and listens, running the tools of `catalogue` and offering `surface` beside them. Jobs that an earlier
+/// process left go on.
 ///
 /// # Errors
 /// A store or queue that is in use or cannot be made, an address that cannot be bound, API keys that cannot be read.
-pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Result<Running> {
+pub async fn start(mut config: ServeConfig, catalogue: Catalogue, surface: Surface) -> anyhow::Result<Running> {
     // What may be refused comes first: a job that was begun for nothing would count as lost.
     let keyring = match &config.api_keys {
         Some(file) => Keyring::load(file)?,
@@ -124,7 +126,7 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue) -> anyhow::Res
     let links = Arc::new(make_links(&core, &config, base_url.clone()).await?);
     let (shutdown, hang_up) = (CancellationToken::new(), CancellationToken::new());
     let app = web::Data::new(App { core, supervisor, config, base_url, links, shutdown, hang_up });
-    let server = listen(listener, app.clone(), web::Data::new(keyring), rules)?;
+    let server = listen(listener, app.clone(), surface, web::Data::new(keyring), rules)?;
     Ok(Running { addr, app, server, _scratch: scratch })
 }
 
@@ -157,10 +159,11 @@ async fn open_ports(config: &ServeConfig, addr: SocketAddr) -> anyhow::Result<Po
 fn listen(
     listener: std::net::TcpListener,
     app: web::Data<App>,
+    surface: Surface,
     keyring: web::Data<Keyring>,
     rules: web::Data<SourceRules>,
 ) -> std::io::Result<actix_web::dev::Server> {
-    let endpoint = mcp::Endpoint::new(app.clone(), &rules);
+    let endpoint = mcp::Endpoint::new(app.clone(), surface, &rules);
     let takes_calls = app.config.role != Role::Worker;
     let links = web::Data::from(Arc::clone(&app.links));
     let server = HttpServer::new(move || {

@@ -8,19 +8,15 @@ use actix::Addr;
 use actors::model::{JobId, JobRecord, JobState};
 use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob};
 use rmcp::RoleServer;
-use rmcp::model::{
-    CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken, ProtocolVersion,
-};
+use rmcp::model::{CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken};
 use rmcp::service::{Peer, RequestContext};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 use tools::Progress;
 
-use super::calls::Calls;
 use super::extras::Extras;
-use super::service::Caller;
+use super::surface::Caller;
 use crate::app::App;
-use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
 
 /// The least time that a call may take to be accepted, also where the caller would not wait for its result.
@@ -32,14 +28,12 @@ const SLOW: &str = "the server's store takes too long to accept the call; make t
 /// # Errors
 /// What kept the call from becoming a job. A job's own failure is a result.
 pub(super) async fn run(
-    app: &App,
-    principal: &Principal,
     name: &str,
     mut arguments: JsonObject,
-    session: &Addr<Session>,
-    calls: &Calls,
-    context: RequestContext<RoleServer>,
+    caller: &Caller<'_>,
 ) -> Result<CallToolResult, AppError> {
+    let Caller { app, principal, context, handler } = *caller;
+    let session = &handler.session(principal).await?;
     let extras = Extras::take(name, &mut arguments)?;
     let call = Call {
         tool: name.to_owned(),
@@ -54,14 +48,14 @@ pub(super) async fn run(
         () = clock.sleep(budget.max(ACCEPTANCE)) => return Err(AppError::new(ErrorKind::Unavailable, SLOW)),
     };
     let job = submitted.record.id.clone();
-    if calls.began(&context.id, &job) {
+    if handler.calls.began(&context.id, &job) {
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
     }
     if submitted.reused {
         app.core.keep(&submitted.record).await; // somebody else may rely on it
     }
     let budget = budget.saturating_sub((clock.now() - began).unsigned_abs());
-    let ended = match follow(app, session, &job, budget, &context).await? {
+    let ended = match follow(app, session, &job, budget, context).await? {
         Followed::Ended(record) => record,
         Followed::Goes => {
             // A store that does not answer just now must not keep the job's id from its caller.
@@ -73,14 +67,14 @@ pub(super) async fn run(
             // A later protocol's closed stream may be followed by the same call, for which the job waits a while; with a key of
             // the caller's own it waits for good. In a session only a cancel by name ends a job: see `on_cancelled`, which may
             // come after this and must still find it.
-            if is_sessionless(&context) && extras.idempotency_key.is_none() {
+            if caller.is_sessionless() && extras.idempotency_key.is_none() {
                 session.do_send(LeaveJob { job: job.clone(), on_purpose: false });
             }
             let record = app.core.find(&principal.owner, &job).await?;
             return Ok(answer(app, &record, submitted.reused));
         }
     };
-    calls.ended(&context.id);
+    handler.calls.ended(&context.id);
     Ok(answer(app, &ended, submitted.reused))
 }
 
@@ -144,10 +138,6 @@ async fn follow(
             None => return Ok(Followed::Goes),
         }
     }
-}
-
-fn is_sessionless(context: &RequestContext<RoleServer>) -> bool {
-    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {

@@ -1,24 +1,28 @@
 //! Answers the protocol's requests: who we are, which tools there are, call one.
 
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
 use actix::Addr;
 use actix_web::web;
 use actors::model::Owner;
 use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, ContentBlock, Implementation,
-    JsonObject, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, CompleteRequestParams,
+    CompleteResult, ContentBlock, GetPromptRequestParams, GetPromptResponse, Implementation, JsonObject,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::{Value, json};
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::calls::Calls;
-use super::service::Caller;
-use super::{call, service};
+use super::surface::{CallError, Caller, DirectTool, Surface};
+use super::{call, completion, listing, prompts, resources};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -32,15 +36,35 @@ with a job_id: go on with job_wait. Results are kept; what a job wrote (jobs/<jo
 #[derive(Clone)]
 pub(super) struct Handler {
     app: Arc<App>,
-    tools: Arc<[Tool]>,
+    offer: Arc<Offer>,
     /// The conversation behind a session or request, and whose it is: opened by the first one who asks.
     session: Arc<OnceCell<(Owner, Addr<Session>)>>,
-    calls: Arc<Calls>,
+    /// Which of its requests became which job.
+    pub(super) calls: Arc<Calls>,
+}
+
+/// What is offered, with the list that clients see. The same for all.
+pub(super) struct Offer {
+    pub(super) surface: Surface,
+    tools: Vec<Tool>,
+    direct: HashMap<String, Arc<dyn DirectTool>>,
+}
+
+impl Offer {
+    pub(super) fn new(app: &App, surface: Surface) -> Self {
+        let named = |tool: &Arc<dyn DirectTool>| (tool.listed().name.into_owned(), Arc::clone(tool));
+        let direct = surface.tools.iter().rev().map(named).collect(); // the first of a name wins
+        Self { tools: listing::all(&app.core.catalogue, &surface.tools), direct, surface }
+    }
 }
 
 impl Handler {
-    pub(super) fn new(app: web::Data<App>, tools: Arc<[Tool]>) -> Self {
-        Self { app: app.into_inner(), tools, session: Arc::default(), calls: Arc::default() }
+    pub(super) fn new(app: web::Data<App>, offer: Arc<Offer>) -> Self {
+        Self { app: app.into_inner(), offer, session: Arc::default(), calls: Arc::default() }
+    }
+
+    fn caller<'a>(&'a self, principal: &'a Principal, context: &'a RequestContext<RoleServer>) -> Caller<'a> {
+        Caller { app: &self.app, principal, context, handler: self }
     }
 
     /// The actor behind this conversation, which belongs to one principal for good.
@@ -73,19 +97,11 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.tools.to_vec()))
+        Ok(ListToolsResult::with_all_items(self.offer.tools.clone()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.tools.iter().find(|tool| tool.name == name).cloned()
-    }
-
-    /// Only a request of the same session can be named, and a session is its owner's alone.
-    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, _: NotificationContext<RoleServer>) {
-        let Some(job) = cancelled.request_id.and_then(|request| self.calls.cancelled(request)) else { return };
-        if let Some((_, session)) = self.session.get() {
-            session.do_send(LeaveJob { job, on_purpose: true });
-        }
+        self.offer.tools.iter().find(|tool| tool.name == name).cloned()
     }
 
     async fn call_tool(
@@ -99,6 +115,66 @@ impl ServerHandler for Handler {
             Err(AppError::internal("the server broke on this call; its log has the details").into())
         })
     }
+
+    /// Only a request of the same session can be named, and a session is its owner's alone.
+    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, _: NotificationContext<RoleServer>) {
+        let Some(job) = cancelled.request_id.and_then(|request| self.calls.cancelled(request)) else { return };
+        if let Some((_, session)) = self.session.get() {
+            session.do_send(LeaveJob { job, on_purpose: true });
+        }
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(prompts::list(&self.offer.surface, request.as_ref())?)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let principal = principal(&context)?;
+        Ok(prompts::get(&self.offer.surface, &self.caller(&principal, &context), request).await?)
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let principal = principal(&context)?;
+        Ok(resources::list(&self.offer.surface, &self.caller(&principal, &context), request.as_ref()).await?)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(resources::templates(&self.offer.surface, request.as_ref())?)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let principal = principal(&context)?;
+        Ok(resources::read(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let principal = principal(&context)?;
+        Ok(completion::complete(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
+    }
 }
 
 impl Handler {
@@ -108,23 +184,19 @@ impl Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let principal = principal(&context)?;
-        let arguments = request.arguments.unwrap_or_default();
-        let result = match service::find(&request.name) {
-            Some(tool) => {
-                let caller = Caller { app: &self.app, principal: &principal, handler: self, context: &context };
-                tool.call(&caller, Value::Object(arguments)).await.map(CallToolResult::structured)
-            }
-            None => self.compute(&request.name, arguments, &principal, context).await,
+        let caller = self.caller(&principal, &context);
+        let result = match self.offer.direct.get(request.name.as_ref()) {
+            Some(tool) => tool.call(&caller, request).await,
+            None => self.compute(&request.name, request.arguments.unwrap_or_default(), &caller).await,
         };
         match result {
-            Ok(result) => Ok(result.into()),
             // The model that called reads a result, but seldom a protocol error: what it can mend goes there.
             // Not as structured content, which must fit the tool's schema also in an error.
-            Err(error) if is_for_the_caller(&error) => {
+            Err(CallError::App(error)) if is_for_the_caller(&error) => {
                 let text = json!({"error": error.view()}).to_string();
                 Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into())
             }
-            Err(error) => Err(error.into()),
+            result => Ok(result?),
         }
     }
 
@@ -132,15 +204,14 @@ impl Handler {
         &self,
         name: &str,
         arguments: JsonObject,
-        principal: &Principal,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, AppError> {
+        caller: &Caller<'_>,
+    ) -> Result<CallToolResponse, CallError> {
         if self.app.core.catalogue.get(name).is_err() {
-            let hint = tools::suggest::did_you_mean(name, self.tools.iter().map(|tool| tool.name.as_ref()));
-            return Err(AppError::new(ErrorKind::UnknownTool, format!("there is no tool called {name:?}{hint}")));
+            let hint = tools::suggest::did_you_mean(name, self.offer.tools.iter().map(|tool| tool.name.as_ref()));
+            let message = format!("there is no tool called {name:?}{hint}");
+            return Err(AppError::new(ErrorKind::UnknownTool, message).into());
         }
-        let session = self.session(principal).await?;
-        call::run(&self.app, principal, name, arguments, &session, &self.calls, context).await
+        Ok(call::run(name, arguments, caller).await?.into())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What `tools/list` shows: compute tools from the catalogue and service tools, in order of name, the same every time.
+//! What `tools/list` shows: compute tools from the catalogue and direct tools, in order of name, the same every time.
 
 use std::sync::Arc;
 
@@ -7,14 +7,17 @@ use serde_json::{Value, json};
 use tools::{Catalogue, ToolSpec};
 
 use super::extras::Extras;
-use super::service::{self, ServiceSpec};
+use super::service::ServiceSpec;
+use super::surface::DirectTool;
 use crate::view::JobView;
 
 /// Every tool, as the client sees it.
-pub(super) fn all(catalogue: &Catalogue) -> Vec<Tool> {
+pub(super) fn all(catalogue: &Catalogue, direct: &[Arc<dyn DirectTool>]) -> Vec<Tool> {
+    let direct = direct.iter().map(|tool| tool.listed());
     let compute = catalogue.iter().map(|tool| compute_tool(tool.spec()));
-    let mut tools: Vec<Tool> = compute.chain(service::specs().into_iter().map(service_tool)).collect();
-    tools.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut tools: Vec<Tool> = direct.chain(compute).collect();
+    tools.sort_by(|a, b| a.name.cmp(&b.name)); // stable: a direct tool stays before its namesake
+    tools.dedup_by(|later, first| later.name == first.name);
     tools
 }
 
@@ -34,7 +37,8 @@ fn compute_tool(spec: ToolSpec) -> Tool {
     tool(spec.name, spec.title, spec.description, input, output, annotations)
 }
 
-fn service_tool(spec: ServiceSpec) -> Tool {
+/// A service tool, as the client sees it.
+pub(super) fn service_tool(spec: ServiceSpec) -> Tool {
     let annotations = ToolAnnotations::with_title(spec.title.to_owned())
         .read_only(spec.read_only)
         .destructive(spec.destructive)

@@ -1,17 +1,31 @@
 //! The MCP front door at `/mcp`, in both eras of the protocol, on rmcp through rmcp-actix-web.
 //!
-//! The only module that knows rmcp. [`handler`] answers the protocol; [`call`] runs compute tools as jobs; [`service`] holds the
-//! tools that answer at once; [`listing`] shows them all to the client; [`owners`] keeps sessions apart;
-//! [`restart`] has the last word.
+//! The only module that knows rmcp.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | what is offered, and how to offer more | [`surface`] |
+//! | which request is answered where | [`handler`] |
+//! | a compute tool's call as a job | [`call`], with [`calls`] and [`extras`] |
+//! | tools that answer at once | [`service`] |
+//! | what `tools/list` shows | [`listing`] |
+//! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
+//! | whose session is whose | [`owners`] |
+//! | the last word before a restart | [`restart`] |
 
 mod call;
 mod calls;
+mod completion;
+mod cursor;
 mod extras;
 mod handler;
 mod listing;
 mod owners;
+mod prompts;
+mod resources;
 mod restart;
 mod service;
+pub mod surface;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,9 +38,10 @@ use rmcp_actix_web::transport::StreamableHttpService;
 
 use crate::app::App;
 use crate::auth::{Principal, SourceRules};
-use handler::Handler;
+use handler::{Handler, Offer};
 use owners::{Owners, check_owner};
 use restart::tell_restart;
+use surface::Surface;
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -43,16 +58,16 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint of `app`, for the hosts and origins that `rules` allow.
-    pub fn new(app: web::Data<App>, rules: &SourceRules) -> Self {
+    /// The endpoint of `app` that offers `surface`, for the hosts and origins that `rules` allow.
+    pub fn new(app: web::Data<App>, surface: Surface, rules: &SourceRules) -> Self {
         let hang_up = app.hang_up.clone();
-        let tools: Arc<[rmcp::model::Tool]> = listing::all(&app.core.catalogue).into();
+        let offer = Arc::new(Offer::new(&app, surface));
         let mut sessions = LocalSessionManager::default();
         sessions.session_config.keep_alive = Some(SESSION_IDLE);
         let sessions = Arc::new(sessions);
         let owners = web::Data::new(Owners::new(Arc::clone(&sessions)));
         let service = StreamableHttpService::builder()
-            .service_factory(Arc::new(move || Ok(Handler::new(app.clone(), Arc::clone(&tools)))))
+            .service_factory(Arc::new(move || Ok(Handler::new(app.clone(), Arc::clone(&offer)))))
             .session_manager(sessions)
             .allowed_hosts(rules.hosts().to_vec())
             .allowed_origins(rules.origins().to_vec())

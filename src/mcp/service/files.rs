@@ -12,10 +12,11 @@ use sha2::{Digest as _, Sha256};
 use tools::WorkspacePath;
 use tools::context::hex;
 
-use super::{Caller, ServiceTool};
+use super::ServiceTool;
 use crate::error::{AppError, ErrorKind};
 use crate::http::files::{FileView, remove};
 use crate::http::upload::Stored;
+use crate::mcp::surface::Caller;
 
 /// The most that fits into a call; bigger files go over HTTP.
 const MOST_INLINE_BYTES: usize = 1 << 20;

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, ServiceTool};
+use super::ServiceTool;
 use crate::error::AppError;
+use crate::mcp::surface::Caller;
 
 pub(super) struct Info;
 

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, ServiceTool};
+use super::ServiceTool;
 use crate::error::AppError;
 use crate::mcp::call;
+use crate::mcp::surface::Caller;
 use crate::view::JobView;
 use crate::wait;
 

@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tools::WorkspacePath;
 
-use super::{Caller, ServiceTool};
+use super::ServiceTool;
 use crate::error::AppError;
 use crate::links::Target;
+use crate::mcp::surface::Caller;
 use crate::view;
 
 pub(super) struct Upload;

@@ -7,27 +7,18 @@ mod info;
 mod jobs;
 mod links;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use rmcp::RoleServer;
-use rmcp::service::RequestContext;
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, Tool};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::app::App;
-use crate::auth::Principal;
+use super::listing;
+use super::surface::{CallError, Caller, DirectTool};
 use crate::error::AppError;
-use crate::mcp::handler::Handler;
-
-/// Who calls, and how to speak to them meanwhile.
-pub(super) struct Caller<'a> {
-    pub(super) app: &'a App,
-    pub(super) principal: &'a Principal,
-    /// Knows the conversation's actor, for the tools that need it.
-    pub(super) handler: &'a Handler,
-    pub(super) context: &'a RequestContext<RoleServer>,
-}
 
 /// A tool that answers at once.
 #[async_trait]
@@ -63,60 +54,55 @@ pub(super) struct ServiceSpec {
     pub(super) output_schema: Value,
 }
 
+fn spec<T: ServiceTool>() -> ServiceSpec {
+    ServiceSpec {
+        name: T::NAME,
+        title: T::TITLE,
+        description: T::DESCRIPTION,
+        read_only: T::READ_ONLY,
+        destructive: T::DESTRUCTIVE,
+        input_schema: tools::tool::schema_of::<T::Params>(),
+        output_schema: tools::tool::output_schema_of::<T::Output>(),
+    }
+}
+
 /// Any [`ServiceTool`], its types behind JSON.
-#[async_trait]
-pub(super) trait AnyService: Send + Sync {
-    fn name(&self) -> &'static str;
-    fn spec(&self) -> ServiceSpec;
-    async fn call(&self, caller: &Caller<'_>, params: Value) -> Result<Value, AppError>;
+struct Service<T> {
+    tool: T,
+    listed: Tool,
 }
 
 #[async_trait]
-impl<T: ServiceTool> AnyService for T {
-    fn name(&self) -> &'static str {
-        T::NAME
+impl<T: ServiceTool> DirectTool for Service<T> {
+    fn listed(&self) -> Tool {
+        self.listed.clone()
     }
 
-    fn spec(&self) -> ServiceSpec {
-        ServiceSpec {
-            name: T::NAME,
-            title: T::TITLE,
-            description: T::DESCRIPTION,
-            read_only: T::READ_ONLY,
-            destructive: T::DESTRUCTIVE,
-            input_schema: tools::tool::schema_of::<T::Params>(),
-            output_schema: tools::tool::output_schema_of::<T::Output>(),
-        }
+    async fn call(&self, caller: &Caller<'_>, request: CallToolRequestParams) -> Result<CallToolResponse, CallError> {
+        let arguments = Value::Object(request.arguments.unwrap_or_default());
+        let params = tools::tool::parse(T::NAME, &arguments)?;
+        let output = self.tool.call(caller, params).await?;
+        let value = serde_json::to_value(output)
+            .map_err(|error| AppError::internal(format!("{} gave no JSON: {error}", T::NAME)))?;
+        Ok(CallToolResult::structured(value).into())
     }
+}
 
-    async fn call(&self, caller: &Caller<'_>, params: Value) -> Result<Value, AppError> {
-        let params = tools::tool::parse(T::NAME, &params)?;
-        let output = ServiceTool::call(self, caller, params).await?;
-        serde_json::to_value(output).map_err(|error| AppError::internal(format!("{} gave no JSON: {error}", T::NAME)))
-    }
+fn direct<T: ServiceTool>(tool: T) -> Arc<dyn DirectTool> {
+    Arc::new(Service { tool, listed: listing::service_tool(spec::<T>()) })
 }
 
 /// Every service tool.
-fn all() -> [&'static dyn AnyService; 9] {
-    [
-        &files::Delete,
-        &files::List,
-        &files::Put,
-        &links::Upload,
-        &jobs::Cancel,
-        &jobs::List,
-        &jobs::Status,
-        &jobs::Wait,
-        &info::Info,
+pub(super) fn all() -> Vec<Arc<dyn DirectTool>> {
+    vec![
+        direct(files::Delete),
+        direct(files::List),
+        direct(files::Put),
+        direct(links::Upload),
+        direct(jobs::Cancel),
+        direct(jobs::List),
+        direct(jobs::Status),
+        direct(jobs::Wait),
+        direct(info::Info),
     ]
-}
-
-/// What `tools/list` says about each.
-pub(super) fn specs() -> Vec<ServiceSpec> {
-    all().iter().map(|tool| tool.spec()).collect()
-}
-
-/// The service tool called `name`.
-pub(super) fn find(name: &str) -> Option<&'static dyn AnyService> {
-    all().into_iter().find(|tool| tool.name() == name)
 }
