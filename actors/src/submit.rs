@@ -148,7 +148,7 @@ impl Core {
         if !created.as_ref().is_err_and(is_conflict) {
             return created;
         }
-        let unlisted = self.records.unlist(record).await;
+        let unlisted = self.records.unlist_namesake(record).await;
         record.id = JobId::random(); // before anything can fail: what is undone must not be the other job
         unlisted?;
         self.records.create(record).await
