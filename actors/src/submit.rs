@@ -27,6 +27,8 @@ pub struct Call {
     pub fresh: bool,
     /// The id that a new job gets, if no other has it; a random one where there is none.
     pub id: Option<JobId>,
+    /// The caller's place in a distributed trace: a W3C `traceparent`.
+    pub trace: Option<String>,
 }
 
 /// What a call became.
@@ -251,6 +253,7 @@ impl Core {
             progress: lifecycle::waiting(),
             outcome: None,
             key: Some(key.to_owned()),
+            trace: call.trace.clone(),
             submitted_at: self.ports.clock.now(),
             started_at: None,
             finished_at: None,
