@@ -176,7 +176,7 @@ fn listen(
             .configure(|routes| {
                 if takes_calls {
                     http::routes(routes);
-                    routes.service(endpoint.scope("/mcp"));
+                    endpoint.routes(routes);
                 }
             })
             .default_service(web::route().to(http::no_route))

@@ -5,7 +5,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use actix::Addr;
-use actix_web::web;
 use actors::model::Owner;
 use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
@@ -80,8 +79,8 @@ impl Offer {
 }
 
 impl Handler {
-    pub(super) fn new(app: web::Data<App>, offer: Arc<Offer>) -> Self {
-        Self { app: app.into_inner(), offer, session: Arc::default(), calls: Arc::default() }
+    pub(super) fn new(app: Arc<App>, offer: Arc<Offer>) -> Self {
+        Self { app, offer, session: Arc::default(), calls: Arc::default() }
     }
 
     fn caller<'a>(&'a self, principal: &'a Principal, context: &'a RequestContext<RoleServer>) -> Caller<'a> {
@@ -266,10 +265,9 @@ fn is_for_the_caller(error: &AppError) -> bool {
     !matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden | ErrorKind::UnknownTool | ErrorKind::Internal)
 }
 
-/// Who calls. Put into the request by the gate in front of the endpoint; without it nothing is answered.
+/// Who calls. Put into the request by the door; without it nothing is answered.
 fn principal(context: &RequestContext<RoleServer>) -> Result<Principal, AppError> {
     let parts = context.extensions.get::<http::request::Parts>();
-    let carried = parts.and_then(|parts| parts.extensions.get::<rmcp::model::Extensions>());
-    let principal = carried.and_then(|carried| carried.get::<Principal>()).cloned();
+    let principal = parts.and_then(|parts| parts.extensions.get::<Principal>()).cloned();
     principal.ok_or_else(|| AppError::new(ErrorKind::Unauthorized, "this request brought no API key"))
 }

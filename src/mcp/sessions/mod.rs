@@ -41,7 +41,7 @@ use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 use live::Live;
 pub(super) use live::{Conversation, Ticket};
-pub(super) use scope::for_principal;
+pub(super) use scope::answer_for;
 use transport::SessionTransport;
 
 /// How long a session stays here that nobody uses. It is taken up again from the store when somebody does.
