@@ -11,6 +11,7 @@
 //! | the door to the processors | [`compute`] |
 //! | what a job is and how it may change | [`model`], [`lifecycle`] |
 //! | whose attempt it is | `leases` |
+//! | cancels and answers | `settle` |
 //! | inputs on local disk | [`cache`] |
 //! | what is in motion and who watches | [`board`] |
 //! | where things lie in the store | [`layout`], [`records`], [`workspace`], [`mounts`], [`keys`] |
@@ -33,6 +34,7 @@ pub mod ports;
 pub mod records;
 pub mod retry;
 pub mod session;
+mod settle;
 pub mod submit;
 pub mod supervisor;
 pub mod workspace;

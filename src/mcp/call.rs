@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use actix::Addr;
 use actors::model::{JobId, JobRecord, JobState};
-use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob};
+use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob, Submitted};
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResponse, CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken,
+    CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject, NotificationMetaObject,
+    ProgressNotificationParam, ProgressToken,
 };
-use rmcp::service::{Peer, RequestContext};
+use rmcp::service::Peer;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 use tools::Progress;
 
 use super::extras::Extras;
+use super::questions::Asking;
 use super::surface::Caller;
-use super::tasks;
+use super::{questions, tasks};
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 
@@ -34,6 +36,16 @@ pub(super) struct Request {
     pub(super) arguments: JsonObject,
     /// Whether the answer is a task in any case, also of a job that is over at once.
     pub(super) always_a_task: bool,
+}
+
+/// A call that has its job.
+struct Started {
+    record: Arc<JobRecord>,
+    reused: bool,
+    /// Whether the caller can come back to the job by a name of its own.
+    named: bool,
+    /// How long the call may still stay open.
+    budget: Duration,
 }
 
 /// Runs a compute tool.
@@ -57,8 +69,8 @@ pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToo
         submitted = session.send(SubmitJob(call)) => submitted.map_err(CoreError::from)??,
         () = clock.sleep(budget.max(ACCEPTANCE)) => return Err(AppError::new(ErrorKind::Unavailable, SLOW)),
     };
-    let job = submitted.record.id.clone();
-    if handler.calls.began(&context.id, &job) {
+    let job = &submitted.record.id;
+    if handler.calls.began(&context.id, job) {
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
     }
     if submitted.reused {
@@ -67,33 +79,69 @@ pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToo
     if always_a_task {
         return Ok(tasks::created(app, &submitted.record).await.into());
     }
-    let as_task = caller.speaks_tasks();
-    let budget = if as_task { budget.min(INLINE) } else { budget };
+    let budget = if caller.speaks_tasks() { budget.min(INLINE) } else { budget };
     let budget = budget.saturating_sub((clock.now() - began).unsigned_abs());
-    let ended = match follow(app, session, &job, budget, context).await? {
-        Followed::Ended(record) => record,
+    let Submitted { record, reused } = submitted;
+    see_through(Started { record, reused, named: extras.idempotency_key.is_some(), budget }, caller).await
+}
+
+/// Goes on with the call whose job asked, made again with the answers.
+///
+/// # Errors
+/// Answers that are none; `NotFound` for a job that is gone.
+pub(super) async fn resume(
+    job: &JobId,
+    request: CallToolRequestParams,
+    caller: &Caller<'_>,
+) -> Result<CallToolResponse, AppError> {
+    let app = caller.app;
+    let extras = Extras::take(&request.name, &mut request.arguments.unwrap_or_default())?;
+    questions::again(caller, job, &request.input_responses.unwrap_or_default()).await?;
+    let record = app.core.find(&caller.principal.owner, job).await?;
+    let budget = extras.budget(app.config.wait);
+    see_through(Started { record, reused: false, named: true, budget }, caller).await
+}
+
+/// Follows a call's job for as long as its budget lasts and answers as the client understands.
+async fn see_through(started: Started, caller: &Caller<'_>) -> Result<CallToolResponse, AppError> {
+    let Started { record, reused, named, budget } = started;
+    let Caller { app, principal, context, handler } = *caller;
+    let (session, job) = (handler.session(principal).await?, &record.id);
+    match follow(&session, job, budget, caller).await? {
+        Followed::Ended(record) => {
+            handler.calls.ended(&context.id);
+            Ok(result(app, &record, reused).into())
+        }
+        Followed::Asks(record) => pause(&record, reused, caller).await,
         Followed::Goes => {
             // A store that does not answer just now must not keep the job's id from its caller.
-            let record = app.core.find(&principal.owner, &job).await.unwrap_or(submitted.record);
-            if as_task && !record.state.is_terminal() {
-                return Ok(tasks::created(app, &record).await.into());
-            }
-            app.core.keep(&record).await;
-            record
+            let record = app.core.find(&principal.owner, job).await.unwrap_or(record);
+            pause(&record, reused, caller).await
         }
         Followed::Left => {
             // A later protocol's closed stream may be followed by the same call, for which the job waits a while; with a key of
             // the caller's own it waits for good. In a session only a cancel by name ends a job: see `on_cancelled`, which may
             // come after this and must still find it.
-            if caller.is_sessionless() && extras.idempotency_key.is_none() {
+            if caller.is_sessionless() && !named {
                 session.do_send(LeaveJob { job: job.clone(), on_purpose: false });
             }
-            let record = app.core.find(&principal.owner, &job).await?;
-            return Ok(result(app, &record, submitted.reused).into());
+            let record = app.core.find(&principal.owner, job).await?;
+            Ok(result(app, &record, reused).into())
         }
-    };
-    handler.calls.ended(&context.id);
-    Ok(result(app, &ended, submitted.reused).into())
+    }
+}
+
+/// The answer to a call whose job goes on without it: the job's id, in the words that the client understands best.
+async fn pause(record: &JobRecord, reused: bool, caller: &Caller<'_>) -> Result<CallToolResponse, AppError> {
+    let app = caller.app;
+    if caller.speaks_tasks() && !record.state.is_terminal() {
+        return Ok(tasks::created(app, record).await.into());
+    }
+    if record.state == JobState::InputRequired && caller.can_be_asked_to_call_again() {
+        return Ok(questions::instead(app, record).await?.into());
+    }
+    app.core.keep(record).await;
+    Ok(result(app, record, reused).into())
 }
 
 /// Waits for `job`'s end within `budget`, telling the caller of its progress. The record may be of a job that goes on.
@@ -105,8 +153,8 @@ pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -
     let session = caller.handler.session(caller.principal).await?;
     let found = app.core.find(&caller.principal.owner, job).await?;
     app.core.keep(&found).await; // the caller can name it: its going away says nothing
-    match follow(app, &session, job, budget, caller.context).await? {
-        Followed::Ended(record) => Ok(record),
+    match follow(&session, job, budget, caller).await? {
+        Followed::Ended(record) | Followed::Asks(record) => Ok(record),
         Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),
     }
 }
@@ -115,6 +163,8 @@ pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -
 enum Followed {
     /// The job is over.
     Ended(Arc<JobRecord>),
+    /// The job asks, and not on this stream.
+    Asks(Arc<JobRecord>),
     /// The budget is, or the server is about to restart.
     Goes,
     /// The caller cancelled the request or went away.
@@ -122,16 +172,17 @@ enum Followed {
 }
 
 async fn follow(
-    app: &App,
     session: &Addr<Session>,
     job: &JobId,
     budget: Duration,
-    context: &RequestContext<RoleServer>,
+    caller: &Caller<'_>,
 ) -> Result<Followed, AppError> {
+    let Caller { app, context, .. } = *caller;
     let mut notes: Receiver<Note> = session.send(FollowJob(job.clone())).await.map_err(CoreError::from)??;
     let mut progress = context.meta.get_progress_token().map(|token| Reporter::new(token, job));
-    let over = app.core.ports.clock.sleep(budget);
-    tokio::pin!(over);
+    let clock = &app.core.ports.clock;
+    let mut over = clock.sleep(budget);
+    let mut asking = Asking::new(caller);
     loop {
         let note = tokio::select! {
             biased;
@@ -139,10 +190,19 @@ async fn follow(
             // Before the caller's leave: the end of the server looks like one, and must cancel nothing.
             () = app.shutdown.cancelled() => return Ok(Followed::Goes),
             () = context.ct.cancelled() => return Ok(Followed::Left),
-            () = &mut over => return Ok(Followed::Goes),
+            answered = asking.answered() => {
+                if let Err(record) = answered {
+                    return Ok(Followed::Asks(record));
+                }
+                over = clock.sleep(budget); // the time that a person took is not the job's
+                continue;
+            }
+            () = &mut over, if asking.is_idle() => return Ok(Followed::Goes),
         };
         match note {
             Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
+            Some(Note::Asks(record)) if !caller.can_be_asked_on_its_stream() => return Ok(Followed::Asks(record)),
+            Some(Note::Asks(record)) => asking.ask(record),
             Some(Note::Progress(latest)) => {
                 if let Some(reporter) = progress.as_mut().filter(|reporter| reporter.is_news(&latest)) {
                     reporter.report(&context.peer, &latest).await;

@@ -23,7 +23,7 @@ use tokio::sync::OnceCell;
 
 use super::calls::Calls;
 use super::surface::{CallError, Caller, DirectTool, Surface};
-use super::{call, completion, listing, prompts, resources, tasks};
+use super::{call, completion, listing, prompts, questions, resources, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -213,9 +213,12 @@ impl Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let principal = principal(&context)?;
         let caller = self.caller(&principal, &context);
-        let result = match self.offer.direct.get(request.name.as_ref()) {
-            Some(tool) => tool.call(&caller, request).await,
-            None => self.compute(&request.name, request.arguments.unwrap_or_default(), &caller).await,
+        let result = match (questions::job_of(&caller, &request), self.offer.direct.get(request.name.as_ref())) {
+            // Whichever tool began it: the answers are the job's.
+            (Some(job), _) => call::resume(&job, request, &caller).await.map_err(CallError::App),
+            (None, Some(tool)) => tool.call(&caller, request).await,
+            (None, None) if request.request_state.is_some() => Err(questions::bad_state()),
+            (None, None) => self.compute(&request.name, request.arguments.unwrap_or_default(), &caller).await,
         };
         match result {
             // The model that called reads a result, but seldom a protocol error: what it can mend goes there.

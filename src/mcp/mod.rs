@@ -7,7 +7,7 @@
 //! | what is offered, and how to offer more | [`surface`] |
 //! | which request is answered where | [`handler`] |
 //! | a compute tool's call as a job | [`call`], with [`calls`] and [`extras`] |
-//! | tasks | [`tasks`] |
+//! | jobs as tasks, and what jobs ask | [`tasks`], [`questions`] |
 //! | tools that answer at once | [`service`] |
 //! | what `tools/list` shows | [`listing`] |
 //! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
@@ -23,6 +23,7 @@ mod handler;
 mod listing;
 mod owners;
 mod prompts;
+mod questions;
 mod resources;
 mod restart;
 mod service;
