@@ -4,21 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Addr;
 use actors::model::{JobId, JobRecord, JobState};
-use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob, Submitted};
-use rmcp::RoleServer;
-use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject, NotificationMetaObject,
-    ProgressNotificationParam, ProgressToken,
-};
-use rmcp::service::Peer;
+use actors::{Call, CoreError, LeaveJob, SubmitJob, Submitted};
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject, RequestMetaObject};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::Receiver;
-use tools::Progress;
 
 use super::extras::Extras;
-use super::questions::Asking;
+use super::follow::{Followed, OfRequest, follow};
+use super::sessions::Ticket;
 use super::surface::Caller;
 use super::{questions, tasks};
 use crate::app::App;
@@ -54,14 +47,17 @@ struct Started {
 /// What kept the call from becoming a job. A job's own failure is a result.
 pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToolResponse, AppError> {
     let Request { tool, mut arguments, always_a_task } = request;
-    let Caller { app, principal, context, handler } = *caller;
-    let session = &handler.session(principal).await?;
+    let Caller { app, context, handler, .. } = *caller;
+    let session = &handler.session(caller).await?;
     let extras = Extras::take(&tool, &mut arguments)?;
+    let ticket = context.extensions.get::<Ticket>();
     let call = Call {
         tool,
         params: Value::Object(arguments),
         idempotency_key: extras.idempotency_key.clone(),
         fresh: extras.fresh,
+        id: ticket.map(|ticket| ticket.job.clone()),
+        trace: traceparent(&context.meta),
     };
     let (clock, budget) = (&app.core.ports.clock, extras.budget(app.config.wait));
     let began = clock.now();
@@ -70,6 +66,9 @@ pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToo
         () = clock.sleep(budget.max(ACCEPTANCE)) => return Err(AppError::new(ErrorKind::Unavailable, SLOW)),
     };
     let job = &submitted.record.id;
+    if let Some(ticket) = ticket {
+        ticket.became(&app.core, job).await;
+    }
     if handler.calls.began(&context.id, job) {
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
     }
@@ -106,11 +105,11 @@ pub(super) async fn resume(
 async fn see_through(started: Started, caller: &Caller<'_>) -> Result<CallToolResponse, AppError> {
     let Started { record, reused, named, budget } = started;
     let Caller { app, principal, context, handler } = *caller;
-    let (session, job) = (handler.session(principal).await?, &record.id);
-    match follow(&session, job, budget, caller).await? {
+    let (session, job) = (handler.session(caller).await?, &record.id);
+    match follow(app, &session, job, budget, &mut OfRequest::new(caller, job)).await? {
         Followed::Ended(record) => {
             handler.calls.ended(&context.id);
-            Ok(result(app, &record, reused).into())
+            Ok(answer(app, &record, reused).into())
         }
         Followed::Asks(record) => pause(&record, reused, caller).await,
         Followed::Goes => {
@@ -126,7 +125,7 @@ async fn see_through(started: Started, caller: &Caller<'_>) -> Result<CallToolRe
                 session.do_send(LeaveJob { job: job.clone(), on_purpose: false });
             }
             let record = app.core.find(&principal.owner, job).await?;
-            Ok(result(app, &record, reused).into())
+            Ok(answer(app, &record, reused).into())
         }
     }
 }
@@ -141,7 +140,7 @@ async fn pause(record: &JobRecord, reused: bool, caller: &Caller<'_>) -> Result<
         return Ok(questions::instead(app, record).await?.into());
     }
     app.core.keep(record).await;
-    Ok(result(app, record, reused).into())
+    Ok(answer(app, record, reused).into())
 }
 
 /// Waits for `job`'s end within `budget`, telling the caller of its progress. The record may be of a job that goes on.
@@ -150,76 +149,17 @@ async fn pause(record: &JobRecord, reused: bool, caller: &Caller<'_>) -> Result<
 /// `NotFound` for another's job as for one that is not there.
 pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -> Result<Arc<JobRecord>, AppError> {
     let app = caller.app;
-    let session = caller.handler.session(caller.principal).await?;
+    let session = caller.handler.session(caller).await?;
     let found = app.core.find(&caller.principal.owner, job).await?;
     app.core.keep(&found).await; // the caller can name it: its going away says nothing
-    match follow(&session, job, budget, caller).await? {
+    match follow(app, &session, job, budget, &mut OfRequest::new(caller, job)).await? {
         Followed::Ended(record) | Followed::Asks(record) => Ok(record),
         Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),
     }
 }
 
-/// How following a job ended.
-enum Followed {
-    /// The job is over.
-    Ended(Arc<JobRecord>),
-    /// The job asks, and not on this stream.
-    Asks(Arc<JobRecord>),
-    /// The budget is, or the server is about to restart.
-    Goes,
-    /// The caller cancelled the request or went away.
-    Left,
-}
-
-async fn follow(
-    session: &Addr<Session>,
-    job: &JobId,
-    budget: Duration,
-    caller: &Caller<'_>,
-) -> Result<Followed, AppError> {
-    let Caller { app, context, .. } = *caller;
-    let mut notes: Receiver<Note> = session.send(FollowJob(job.clone())).await.map_err(CoreError::from)??;
-    let mut progress = context.meta.get_progress_token().map(|token| Reporter::new(token, job));
-    let clock = &app.core.ports.clock;
-    let mut over = clock.sleep(budget);
-    let mut asking = Asking::new(caller);
-    loop {
-        let note = tokio::select! {
-            biased;
-            note = notes.recv() => note,
-            // Before the caller's leave: the end of the server looks like one, and must cancel nothing.
-            () = app.shutdown.cancelled() => return Ok(Followed::Goes),
-            () = context.ct.cancelled() => return Ok(Followed::Left),
-            answered = asking.answered() => {
-                if let Err(record) = answered {
-                    return Ok(Followed::Asks(record));
-                }
-                over = clock.sleep(budget); // the time that a person took is not the job's
-                continue;
-            }
-            () = &mut over, if asking.is_idle() => return Ok(Followed::Goes),
-        };
-        match note {
-            Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
-            Some(Note::Asks(record)) if !caller.can_be_asked_on_its_stream() => return Ok(Followed::Asks(record)),
-            Some(Note::Asks(record)) => asking.ask(record),
-            Some(Note::Progress(latest)) => {
-                if let Some(reporter) = progress.as_mut().filter(|reporter| reporter.is_news(&latest)) {
-                    reporter.report(&context.peer, &latest).await;
-                }
-            }
-            Some(Note::Heartbeat(latest)) => {
-                if let Some(reporter) = &mut progress {
-                    reporter.report(&context.peer, &latest).await;
-                }
-            }
-            None => return Ok(Followed::Goes),
-        }
-    }
-}
-
-/// What a call of `record`'s tool answers as the job is now.
-pub(super) fn result(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
+/// What a call says of its job: a result, or how to go on.
+pub(super) fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
     let mut view = app.viewer().view(record);
     view.reused = reused;
     let failed = matches!(record.state, JobState::Failed | JobState::Cancelled);
@@ -227,52 +167,27 @@ pub(super) fn result(app: &App, record: &JobRecord, reused: bool) -> CallToolRes
     if failed { CallToolResult::structured_error(value) } else { CallToolResult::structured(value) }
 }
 
-/// Tells one caller of one job's progress, in rising numbers as the protocol demands.
-struct Reporter {
-    token: ProgressToken,
-    job: JobId,
-    last: Option<f64>,
-    said: Option<Progress>,
-}
-
-impl Reporter {
-    /// The name under which a progress note carries the job's id.
-    const JOB_ID: &str = "heavylift/job_id";
-
-    fn new(token: ProgressToken, job: &JobId) -> Self {
-        Self { token, job: job.clone(), last: None, said: None }
-    }
-
-    /// Whether `progress` says something that was not said last.
-    fn is_news(&self, progress: &Progress) -> bool {
-        self.said.as_ref() != Some(progress)
-    }
-
-    async fn report(&mut self, peer: &Peer<RoleServer>, progress: &Progress) {
-        let mut note = ProgressNotificationParam::new(self.token.clone(), self.next(progress));
-        note.total = progress.total;
-        note.message = Some(progress.message.clone());
-        self.said = Some(progress.clone());
-        let mut meta = NotificationMetaObject::default();
-        meta.0.insert(Self::JOB_ID.to_owned(), json!(self.job));
-        note.meta = Some(meta);
-        // A reader that has gone is noticed by the request's own cancellation.
-        let _ = peer.notify_progress(note).await;
-    }
-
-    /// A number above the last one, also when the job stands still or begins again: then by next to nothing.
-    fn next(&mut self, progress: &Progress) -> f64 {
-        let step = progress.total.unwrap_or(1.0).abs().max(f64::MIN_POSITIVE) * 1e-9;
-        let next = self.last.map_or(progress.done, |last| progress.done.max(last + step));
-        self.last = Some(next);
-        next
-    }
+/// The caller's place in a distributed trace (<https://www.w3.org/TR/trace-context/#traceparent-header>); nothing where it is
+/// spelled in another way.
+fn traceparent(meta: &RequestMetaObject) -> Option<String> {
+    let text = meta.get_traceparent()?;
+    let lengths = [2, 32, 16, 2];
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let parts: Vec<&str> = text.split('-').collect();
+    let fits = parts.len() == 4 && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part));
+    fits.then(|| text.to_owned())
 }
 
 #[test]
-fn progress_always_rises() {
-    let mut reporter = Reporter::new(ProgressToken(rmcp::model::NumberOrString::Number(1)), &JobId::random());
-    let numbers = [0.0, 0.0, 5.0, 5.0, 2.0, 9.0].map(|done| reporter.next(&Progress::of(done, 10.0, "")));
-    assert!(numbers.windows(2).all(|pair| pair[1] > pair[0]), "{numbers:?}");
-    assert!(numbers[5] < 9.000_001);
+fn only_a_traceparent_is_taken_over() {
+    let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let with = |text: &str| {
+        let mut meta = RequestMetaObject::default();
+        meta.insert("traceparent".to_owned(), json!(text));
+        traceparent(&meta)
+    };
+    assert_eq!(with(good).as_deref(), Some(good));
+    for bad in ["", "00", "00-xyz", &good.to_uppercase(), &format!("{good}-01"), &format!("{good}\n")] {
+        assert_eq!(with(bad), None, "{bad:?}");
+    }
 }

@@ -70,7 +70,7 @@ pub(super) fn detailed(app: &App, record: &JobRecord) -> Result<DetailedTask, Ap
         Some(JobOutcome::Cancelled) => TaskPayload::Cancelled,
         Some(_) => match fault(record) {
             Some(error) => TaskPayload::Failed { error: object(error) },
-            None => TaskPayload::Completed { result: object(call::result(app, record, false)) },
+            None => TaskPayload::Completed { result: object(call::answer(app, record, false)) },
         },
     };
     Ok(DetailedTask::new(task(app, record), payload))

@@ -24,6 +24,7 @@ fn record() -> JobRecord {
         answers: Answers::new(),
         outcome: None,
         key: None,
+        trace: None,
         submitted_at: OffsetDateTime::UNIX_EPOCH,
         started_at: None,
         finished_at: None,

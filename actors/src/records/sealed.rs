@@ -2,6 +2,7 @@
 //! guessed at.
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tools::context::hex;
@@ -10,7 +11,7 @@ use crate::model::JobRecord;
 
 /// The version of most records.
 const PLAIN: u32 = 1;
-/// The version of a record that asked something, which an earlier build would run without the answers.
+/// The version of a job's record that asked something, which an earlier build would run without the answers.
 const ASKING: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
@@ -26,9 +27,17 @@ struct Version {
 }
 
 /// The bytes of `record`.
-pub(super) fn seal(record: &JobRecord) -> Bytes {
+pub(crate) fn seal<T: Serialize>(record: &T) -> Bytes {
+    seal_as(PLAIN, record)
+}
+
+/// The bytes of a job's record.
+pub(super) fn seal_job(record: &JobRecord) -> Bytes {
+    seal_as(if record.asks.is_empty() { PLAIN } else { ASKING }, record)
+}
+
+fn seal_as<T: Serialize>(schema: u32, record: &T) -> Bytes {
     let body = serde_json::to_vec(record).expect("a record has only string keys");
-    let schema = if record.asks.is_empty() { PLAIN } else { ASKING };
     let seal = Seal { schema, sha256: checksum(&body) };
     let mut bytes = serde_json::to_vec(&seal).expect("a seal has only string keys");
     bytes.push(b'\n');
@@ -37,7 +46,7 @@ pub(super) fn seal(record: &JobRecord) -> Bytes {
 }
 
 /// The record in `bytes`, or why there is none.
-pub(super) fn open(bytes: &[u8]) -> Result<JobRecord, String> {
+pub(crate) fn open<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let damaged = || "it is damaged".to_owned();
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
     let (head, body) = (&bytes[..end], &bytes[end + 1..]);
@@ -81,6 +90,7 @@ mod tests {
             answers: Answers::new(),
             outcome: None,
             key: None,
+            trace: None,
             submitted_at: OffsetDateTime::UNIX_EPOCH,
             started_at: None,
             finished_at: None,
@@ -91,7 +101,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was() {
         let record = record();
-        assert_eq!(open(&seal(&record)).expect("whole"), record);
+        assert_eq!(open::<JobRecord>(&seal(&record)).expect("whole"), record);
     }
 
     #[test]
@@ -102,9 +112,9 @@ mod tests {
         record.answers.insert("sure".to_owned(), Answer::Given(serde_json::json!({"sure": true})));
         record.state = JobState::InputRequired;
         record.changed_at = Some(OffsetDateTime::UNIX_EPOCH);
-        let sealed = seal(&record);
+        let sealed = seal_job(&record);
         assert!(sealed.starts_with(b"{\"schema\":2,"), "{sealed:?}");
-        assert_eq!(open(&sealed).expect("whole"), record);
+        assert_eq!(open::<JobRecord>(&sealed).expect("whole"), record);
     }
 
     #[test]
@@ -114,7 +124,7 @@ mod tests {
         for later in ["asks", "answers", "changed_at"] {
             assert!(fields.remove(later).is_none(), "{later} is left out where it says nothing");
         }
-        assert!(seal(&record()).starts_with(b"{\"schema\":1,"));
+        assert!(seal_job(&record()).starts_with(b"{\"schema\":1,"));
     }
 
     #[test]
@@ -123,15 +133,18 @@ mod tests {
         for at in 0..sealed.len() {
             let mut changed = sealed.to_vec();
             changed[at] ^= 1;
-            assert!(open(&changed).is_err(), "byte {at}");
+            assert!(open::<JobRecord>(&changed).is_err(), "byte {at}");
         }
-        assert!(open(&sealed[..sealed.len() - 1]).is_err());
+        assert!(open::<JobRecord>(&sealed[..sealed.len() - 1]).is_err());
     }
 
     #[test]
     fn a_later_version_is_refused_by_name() {
         let head = serde_json::json!({"schema": 3, "sealed_by": "someone"}).to_string();
         let later = format!("{head}\n{}", Value::Null);
-        assert_eq!(open(later.as_bytes()).expect_err("refused"), "it has schema 3, this server reads 1 to 2");
+        assert_eq!(
+            open::<JobRecord>(later.as_bytes()).expect_err("refused"),
+            "it has schema 3, this server reads 1 to 2"
+        );
     }
 }

@@ -55,7 +55,7 @@ fn questions(names: &[String]) -> Questions {
 
 fn asking(first: &[&str], then: &[&str]) -> Call {
     let params = json!({"first": first, "then": then});
-    Call { tool: "test_ask".to_owned(), params, idempotency_key: None, fresh: false }
+    Call { tool: "test_ask".to_owned(), params, idempotency_key: None, fresh: false, id: None, trace: None }
 }
 
 fn given(names: &[&str]) -> Answers {
