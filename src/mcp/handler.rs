@@ -14,9 +14,10 @@ use rmcp::model::{
     CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode,
     GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, JsonObject,
     ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool, UpdateTaskParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+    UpdateTaskParams,
 };
-use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -215,6 +216,26 @@ impl ServerHandler for Handler {
         Ok(resources::read(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
     }
 
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(requested.clone())
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let request = context.request_context();
+        let principal = principal(request)?;
+        let caller = self.caller(&principal, request);
+        let telling = async {
+            tasks::tell(&caller).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = telling => {}
+            () = self.app.shutdown.cancelled() => {}
+            () = context.cancelled() => {}
+        }
+        Ok(())
+    }
+
     async fn get_task(
         &self,
         request: GetTaskParams,
@@ -300,8 +321,12 @@ fn is_for_the_caller(error: &AppError) -> bool {
 
 /// Who calls. Put into the request by the gate in front of the endpoint; without it nothing is answered.
 fn principal(context: &RequestContext<RoleServer>) -> Result<Principal, AppError> {
-    let parts = context.extensions.get::<http::request::Parts>();
-    let carried = parts.and_then(|parts| parts.extensions.get::<rmcp::model::Extensions>());
-    let principal = carried.and_then(|carried| carried.get::<Principal>()).cloned();
+    let principal = carried::<Principal>(context).cloned();
     principal.ok_or_else(|| AppError::new(ErrorKind::Unauthorized, "this request brought no API key"))
+}
+
+/// What the middlewares in front of the endpoint gave a request.
+pub(super) fn carried<T: Send + Sync + 'static>(context: &RequestContext<RoleServer>) -> Option<&T> {
+    let parts = context.extensions.get::<http::request::Parts>()?;
+    parts.extensions.get::<rmcp::model::Extensions>()?.get::<T>()
 }

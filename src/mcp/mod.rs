@@ -49,14 +49,15 @@ use refusals::speak_json_rpc;
 use restart::tell_restart;
 use sessions::{Sessions, for_principal};
 use surface::Surface;
+use tasks::{Watched, read_tasks};
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The largest request body; big files go to `/files`.
 const MOST_BODY_BYTES: usize = 4 << 20;
 
-/// rmcp's answer, or one of the middlewares' around it: the principal's, the refusals', the restart's.
-type Answer = EitherBody<EitherBody<EitherBody<BoxBody>>>;
+/// rmcp's answer, or one of the middlewares' around it: the tasks', the principal's, the refusals', the restart's.
+type Answer = EitherBody<EitherBody<EitherBody<EitherBody<BoxBody>>>>;
 
 /// The endpoint, to be mounted in every worker of the server.
 #[derive(Clone)]
@@ -101,15 +102,19 @@ impl Endpoint {
         self.service
             .clone()
             .scope_with_path(path)
+            .wrap(from_fn(read_tasks))
             .wrap(from_fn(for_principal))
             .wrap(from_fn(speak_json_rpc))
             .wrap(from_fn(tell_restart))
     }
 }
 
-/// Hands the principal, found by `auth`, to the protocol's handlers.
+/// Hands the principal, found by `auth`, to the protocol's handlers, and the tasks that a listener named.
 fn carry_principal(request: &HttpRequest, extensions: &mut rmcp::model::Extensions) {
     if let Some(principal) = request.extensions().get::<Principal>() {
         extensions.insert(principal.clone());
+    }
+    if let Some(watched) = request.extensions().get::<Watched>() {
+        extensions.insert(watched.clone());
     }
 }

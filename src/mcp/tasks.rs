@@ -3,6 +3,9 @@
 //! Answered from the job's record alone, so any replica answers, also after the one that made the task was killed. The task's
 //! id is the job's. `call` decides when a call becomes a task.
 
+mod tell;
+mod watched;
+
 use actors::model::{Cause, JobId, JobOutcome, JobRecord, JobState};
 use rmcp::model::{
     CancelTaskParams, ClientCapabilities, CreateTaskResult, DetailedTask, ErrorCode, ErrorData, GetTaskParams,
@@ -18,6 +21,9 @@ use super::{call, questions};
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 use crate::view::text;
+
+pub(super) use tell::tell;
+pub(super) use watched::{Watched, read_tasks};
 
 /// Milliseconds between two polls: a quarter of the time that the job has taken so far, within these.
 const POLL_MS: std::ops::RangeInclusive<i128> = 500..=30_000;
