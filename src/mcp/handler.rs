@@ -11,7 +11,7 @@ use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CancelledNotificationParam,
-    CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode,
+    CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, Extensions,
     GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, JsonObject,
     ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
@@ -186,7 +186,7 @@ impl ServerHandler for Handler {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(prompts::get(&self.offer.surface, &self.caller(&principal, &context), request).await?)
     }
 
@@ -195,7 +195,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(resources::list(&self.offer.surface, &self.caller(&principal, &context), request.as_ref()).await?)
     }
 
@@ -212,7 +212,7 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(resources::read(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
     }
 
@@ -222,18 +222,14 @@ impl ServerHandler for Handler {
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let request = context.request_context();
-        let principal = principal(request)?;
-        let caller = self.caller(&principal, request);
-        let telling = async {
-            tasks::tell(&caller).await;
-            std::future::pending::<()>().await;
+        let principal = principal(&request.extensions)?;
+        let listening = async {
+            tokio::select! {
+                () = self.app.shutdown.cancelled() => Ok(()),
+                () = context.cancelled() => Ok(()),
+            }
         };
-        tokio::select! {
-            () = telling => {}
-            () = self.app.shutdown.cancelled() => {}
-            () = context.cancelled() => {}
-        }
-        Ok(())
+        tasks::beside(&self.caller(&principal, request), listening).await
     }
 
     async fn get_task(
@@ -241,7 +237,7 @@ impl ServerHandler for Handler {
         request: GetTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(tasks::get(&self.caller(&principal, &context), &request).await?)
     }
 
@@ -250,7 +246,7 @@ impl ServerHandler for Handler {
         request: UpdateTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(tasks::update(&self.caller(&principal, &context), &request).await?)
     }
 
@@ -259,7 +255,7 @@ impl ServerHandler for Handler {
         request: CancelTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(tasks::cancel(&self.caller(&principal, &context), &request).await?)
     }
 
@@ -268,7 +264,7 @@ impl ServerHandler for Handler {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(completion::complete(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
     }
 }
@@ -279,7 +275,7 @@ impl Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         let caller = self.caller(&principal, &context);
         let result = match (questions::job_of(&caller, &request), self.offer.direct.get(request.name.as_ref())) {
             // Whichever tool began it: the answers are the job's.
@@ -320,13 +316,12 @@ fn is_for_the_caller(error: &AppError) -> bool {
 }
 
 /// Who calls. Put into the request by the gate in front of the endpoint; without it nothing is answered.
-fn principal(context: &RequestContext<RoleServer>) -> Result<Principal, AppError> {
-    let principal = carried::<Principal>(context).cloned();
+pub(super) fn principal(extensions: &Extensions) -> Result<Principal, AppError> {
+    let principal = carried::<Principal>(extensions).cloned();
     principal.ok_or_else(|| AppError::new(ErrorKind::Unauthorized, "this request brought no API key"))
 }
 
 /// What the middlewares in front of the endpoint gave a request.
-pub(super) fn carried<T: Send + Sync + 'static>(context: &RequestContext<RoleServer>) -> Option<&T> {
-    let parts = context.extensions.get::<http::request::Parts>()?;
-    parts.extensions.get::<rmcp::model::Extensions>()?.get::<T>()
+pub(super) fn carried<T: Send + Sync + 'static>(extensions: &Extensions) -> Option<&T> {
+    extensions.get::<http::request::Parts>()?.extensions.get::<Extensions>()?.get::<T>()
 }

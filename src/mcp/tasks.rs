@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 use crate::view::text;
 
-pub(super) use tell::tell;
+pub(super) use tell::beside;
 pub(super) use watched::{Watched, read_tasks};
 
 /// Milliseconds between two polls: a quarter of the time that the job has taken so far, within these.

@@ -21,10 +21,17 @@ const EVERY: Duration = Duration::from_secs(1);
 /// What was said of a task: the rest of it changes with the time alone.
 type Said = (JobState, String, Questions);
 
-/// Tells the listener of every task that it named, each until it is over. Does nothing for who named none.
-pub(in crate::mcp) async fn tell(caller: &Caller<'_>) {
-    if let Some(Watched(tasks)) = carried::<Watched>(caller.context) {
+/// Tells the listener of every task that it named, each until it is over, for as long as `listening` goes on, which tells of
+/// everything else.
+pub(in crate::mcp) async fn beside<T>(caller: &Caller<'_>, listening: impl Future<Output = T>) -> T {
+    let Some(Watched(tasks)) = carried::<Watched>(&caller.context.extensions) else { return listening.await };
+    let telling = async {
         join_all(tasks.iter().map(|job| tell_of(caller, job))).await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = listening => ended,
+        ended = telling => ended,
     }
 }
 
