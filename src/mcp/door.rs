@@ -1,7 +1,7 @@
 //! From actix-web to rmcp's service and back.
 //!
 //! What rmcp does not see to is done here, in this order: the end of the server, doubled headers, the body's size, whose
-//! request it is, headers at once ([`patience`](super::patience)), the form of a refusal.
+//! request it is, the tasks that a listener names, headers at once ([`patience`](super::patience)), the form of a refusal.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use rmcp::transport::streamable_http_server::StreamableHttpService;
 
 use super::handler::Handler;
 use super::sessions::{Sessions, answer_for};
-use super::{MOST_BODY_BYTES, patience, refusals};
+use super::{MOST_BODY_BYTES, patience, refusals, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::AppError;
@@ -47,11 +47,26 @@ pub(super) async fn answer(
     let Ok(Ok(body)) = payload.to_bytes_limited(MOST_BODY_BYTES).await else {
         return refusals::too_large();
     };
+    let watched = match tasks::watched(&door.app, &principal.owner, request.headers(), &body).await {
+        Ok(watched) => watched,
+        Err(refusal) => return refusal,
+    };
     let soon = is_sessionless(&request);
-    let bridged = bridge(&request, &principal, body);
+    let mut bridged = bridge(&request, &principal, body);
+    if let Some(watched) = &watched {
+        bridged.extensions_mut().insert(watched.clone());
+    }
     let (serving, service) = (Arc::clone(&door), door.service.clone());
     let answer = answer_for(principal.owner, async move { service.handle(bridged).await });
-    if soon { patience::headers_soon(Box::pin(answer), serving).await } else { finish(answer.await, &door.app).await }
+    let response = if soon {
+        patience::headers_soon(Box::pin(answer), serving).await
+    } else {
+        finish(answer.await, &door.app).await
+    };
+    match watched {
+        Some(watched) => watched.acknowledged(response),
+        None => response,
+    }
 }
 
 /// Whether the request is of 2026-07-28: for those rmcp sends no headers before there is something to say.

@@ -9,12 +9,14 @@ use actors::model::Owner;
 use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, CompleteRequestParams,
-    CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse,
-    Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CancelledNotificationParam,
+    CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, Extensions,
+    GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, JsonObject,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+    UpdateTaskParams,
 };
-use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -22,7 +24,7 @@ use tokio::sync::OnceCell;
 use super::calls::Calls;
 use super::sessions::Conversation;
 use super::surface::{CallError, Caller, DirectTool, Surface};
-use super::{call, completion, listing, prompts, resources};
+use super::{call, completion, listing, prompts, questions, resources, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -112,7 +114,7 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_tasks().build();
         let own = Implementation::new("heavylift", env!("CARGO_PKG_VERSION")).with_title("Heavylift");
         ServerConfig::new(capabilities).with_server_info(own).with_instructions(INSTRUCTIONS)
     }
@@ -183,7 +185,7 @@ impl ServerHandler for Handler {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(prompts::get(&self.offer.surface, &self.caller(&principal, &context), request).await?)
     }
 
@@ -192,7 +194,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(resources::list(&self.offer.surface, &self.caller(&principal, &context), request.as_ref()).await?)
     }
 
@@ -209,8 +211,51 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(resources::read(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(requested.clone())
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let request = context.request_context();
+        let principal = principal(&request.extensions)?;
+        let listening = async {
+            tokio::select! {
+                () = self.app.shutdown.cancelled() => Ok(()),
+                () = context.cancelled() => Ok(()),
+            }
+        };
+        tasks::beside(&self.caller(&principal, request), listening).await
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let principal = principal(&context.extensions)?;
+        Ok(tasks::get(&self.caller(&principal, &context), &request).await?)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let principal = principal(&context.extensions)?;
+        Ok(tasks::update(&self.caller(&principal, &context), &request).await?)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let principal = principal(&context.extensions)?;
+        Ok(tasks::cancel(&self.caller(&principal, &context), &request).await?)
     }
 
     async fn complete(
@@ -218,7 +263,7 @@ impl ServerHandler for Handler {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(completion::complete(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
     }
 }
@@ -229,11 +274,14 @@ impl Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         let caller = self.caller(&principal, &context);
-        let result = match self.offer.direct.get(request.name.as_ref()) {
-            Some(tool) => tool.call(&caller, request).await,
-            None => self.compute(&request.name, request.arguments.unwrap_or_default(), &caller).await,
+        let result = match (questions::job_of(&caller, &request), self.offer.direct.get(request.name.as_ref())) {
+            // Whichever tool began it: the answers are the job's.
+            (Some(job), _) => call::resume(&job, request, &caller).await.map_err(CallError::App),
+            (None, Some(tool)) => tool.call(&caller, request).await,
+            (None, None) if request.request_state.is_some() => Err(questions::bad_state()),
+            (None, None) => self.compute(&request.name, request.arguments.unwrap_or_default(), &caller).await,
         };
         match result {
             // The model that called reads a result, but seldom a protocol error: what it can mend goes there.
@@ -257,7 +305,8 @@ impl Handler {
             let message = format!("there is no tool called {name:?}{hint}");
             return Err(AppError::new(ErrorKind::UnknownTool, message).into());
         }
-        Ok(call::run(name, arguments, caller).await?.into())
+        let request = call::Request { tool: name.to_owned(), arguments, always_a_task: false };
+        Ok(call::run(request, caller).await?)
     }
 }
 
@@ -266,8 +315,12 @@ fn is_for_the_caller(error: &AppError) -> bool {
 }
 
 /// Who calls. Put into the request by the door; without it nothing is answered.
-fn principal(context: &RequestContext<RoleServer>) -> Result<Principal, AppError> {
-    let parts = context.extensions.get::<http::request::Parts>();
-    let principal = parts.and_then(|parts| parts.extensions.get::<Principal>()).cloned();
+pub(super) fn principal(extensions: &Extensions) -> Result<Principal, AppError> {
+    let principal = carried::<Principal>(extensions).cloned();
     principal.ok_or_else(|| AppError::new(ErrorKind::Unauthorized, "this request brought no API key"))
+}
+
+/// What the door gave a request on its way.
+pub(super) fn carried<T: Send + Sync + 'static>(extensions: &Extensions) -> Option<&T> {
+    extensions.get::<http::request::Parts>()?.extensions.get::<T>()
 }

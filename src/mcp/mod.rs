@@ -7,6 +7,7 @@
 //! | what is offered, and how to offer more | [`surface`] |
 //! | which request is answered where | [`handler`] |
 //! | a compute tool's call as a job | [`call`], with [`calls`] and [`extras`] |
+//! | jobs as tasks, and what jobs ask | [`tasks`], [`questions`] |
 //! | tools that answer at once | [`service`] |
 //! | what `tools/list` shows | [`listing`] |
 //! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
@@ -25,11 +26,13 @@ mod handler;
 mod listing;
 mod patience;
 mod prompts;
+mod questions;
 mod refusals;
 mod resources;
 mod service;
 mod sessions;
 pub mod surface;
+mod tasks;
 
 use std::sync::Arc;
 use std::time::Duration;

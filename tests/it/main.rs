@@ -2,6 +2,7 @@
 //!
 //! Run one topic with `cargo test --workspace --test it -- TOPIC`. Nothing sleeps, tries again or measures time.
 
+mod asking;
 mod azure_faults;
 mod azure_managed;
 mod azure_queue;
@@ -30,5 +31,6 @@ mod schema;
 mod sessions;
 mod shutdown;
 mod site;
+mod tasks;
 mod tree;
 mod wire;
