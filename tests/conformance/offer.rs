@@ -1,0 +1,17 @@
+//! All that the suite asks for, one family a file.
+
+use heavylift::mcp::surface::Surface;
+use tools::Catalogue;
+
+use crate::{content, input, notes, peer, prompts, resources, rounds, schemas};
+
+/// The tools that are jobs.
+pub(crate) fn catalogue() -> Catalogue {
+    Catalogue::default()
+}
+
+/// The rest.
+pub(crate) fn surface() -> Surface {
+    let families = [content::all(), input::all(), notes::all(), peer::all(), rounds::all(), schemas::all()];
+    Surface { tools: families.into_iter().flatten().collect(), prompts: prompts::all(), resources: resources::all() }
+}

@@ -1,0 +1,34 @@
+//! The server that the official conformance suite asks: the product itself, with the tools, prompts and resources that the
+//! suite calls by name.
+//!
+//! `tests/conformance/run.sh` starts it, with the flags of `heavylift serve`, and reads from its first line where it listens. It
+//! serves until it is killed.
+
+mod content;
+mod input;
+mod notes;
+mod offer;
+mod peer;
+mod prompts;
+mod resources;
+mod rounds;
+mod schemas;
+mod seal;
+mod tool;
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use heavylift::app;
+use heavylift::config::ServeConfig;
+use heavylift::telemetry;
+
+#[actix_web::main]
+async fn main() -> anyhow::Result<()> {
+    let flags: Vec<String> = std::env::args().skip(1).collect();
+    let config = ServeConfig::from_flags(flags.iter().map(String::as_str)).map_err(anyhow::Error::msg)?;
+    telemetry::init(config.log, &config.log_filter).context("starting the log")?;
+    let running = app::start(config, offer::catalogue(), offer::surface()).await?;
+    writeln!(std::io::stdout(), "{}", running.app.base_url)?;
+    running.serve_until(std::future::pending()).await
+}
