@@ -8,7 +8,9 @@ use actix::Addr;
 use actors::model::{JobId, JobRecord, JobState};
 use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob};
 use rmcp::RoleServer;
-use rmcp::model::{CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken};
+use rmcp::model::{
+    CallToolResponse, CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken,
+};
 use rmcp::service::{Peer, RequestContext};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
@@ -16,27 +18,35 @@ use tools::Progress;
 
 use super::extras::Extras;
 use super::surface::Caller;
+use super::tasks;
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 
 /// The least time that a call may take to be accepted, also where the caller would not wait for its result.
 const ACCEPTANCE: Duration = Duration::from_secs(30);
+/// How long a call may take whose client understands tasks before it becomes one.
+const INLINE: Duration = Duration::from_secs(1);
 const SLOW: &str = "the server's store takes too long to accept the call; make the same call again";
 
-/// Runs the compute tool `name`.
+/// A call of a compute tool.
+pub(super) struct Request {
+    pub(super) tool: String,
+    pub(super) arguments: JsonObject,
+    /// Whether the answer is a task in any case, also of a job that is over at once.
+    pub(super) always_a_task: bool,
+}
+
+/// Runs a compute tool.
 ///
 /// # Errors
 /// What kept the call from becoming a job. A job's own failure is a result.
-pub(super) async fn run(
-    name: &str,
-    mut arguments: JsonObject,
-    caller: &Caller<'_>,
-) -> Result<CallToolResult, AppError> {
+pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToolResponse, AppError> {
+    let Request { tool, mut arguments, always_a_task } = request;
     let Caller { app, principal, context, handler } = *caller;
     let session = &handler.session(principal).await?;
-    let extras = Extras::take(name, &mut arguments)?;
+    let extras = Extras::take(&tool, &mut arguments)?;
     let call = Call {
-        tool: name.to_owned(),
+        tool,
         params: Value::Object(arguments),
         idempotency_key: extras.idempotency_key.clone(),
         fresh: extras.fresh,
@@ -54,12 +64,20 @@ pub(super) async fn run(
     if submitted.reused {
         app.core.keep(&submitted.record).await; // somebody else may rely on it
     }
+    if always_a_task {
+        return Ok(tasks::created(app, &submitted.record).await.into());
+    }
+    let as_task = caller.speaks_tasks();
+    let budget = if as_task { budget.min(INLINE) } else { budget };
     let budget = budget.saturating_sub((clock.now() - began).unsigned_abs());
     let ended = match follow(app, session, &job, budget, context).await? {
         Followed::Ended(record) => record,
         Followed::Goes => {
             // A store that does not answer just now must not keep the job's id from its caller.
             let record = app.core.find(&principal.owner, &job).await.unwrap_or(submitted.record);
+            if as_task && !record.state.is_terminal() {
+                return Ok(tasks::created(app, &record).await.into());
+            }
             app.core.keep(&record).await;
             record
         }
@@ -71,11 +89,11 @@ pub(super) async fn run(
                 session.do_send(LeaveJob { job: job.clone(), on_purpose: false });
             }
             let record = app.core.find(&principal.owner, &job).await?;
-            return Ok(answer(app, &record, submitted.reused));
+            return Ok(result(app, &record, submitted.reused).into());
         }
     };
     handler.calls.ended(&context.id);
-    Ok(answer(app, &ended, submitted.reused))
+    Ok(result(app, &ended, submitted.reused).into())
 }
 
 /// Waits for `job`'s end within `budget`, telling the caller of its progress. The record may be of a job that goes on.
@@ -140,7 +158,8 @@ async fn follow(
     }
 }
 
-fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
+/// What a call of `record`'s tool answers as the job is now.
+pub(super) fn result(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
     let mut view = app.viewer().view(record);
     view.reused = reused;
     let failed = matches!(record.state, JobState::Failed | JobState::Cancelled);

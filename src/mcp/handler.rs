@@ -10,10 +10,11 @@ use actors::model::Owner;
 use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, CompleteRequestParams,
-    CompleteResult, ContentBlock, GetPromptRequestParams, GetPromptResponse, Implementation, JsonObject,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CancelledNotificationParam,
+    CompleteRequestParams, CompleteResult, ContentBlock, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
+    GetTaskResult, Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, Tool, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -22,7 +23,7 @@ use tokio::sync::OnceCell;
 
 use super::calls::Calls;
 use super::surface::{CallError, Caller, DirectTool, Surface};
-use super::{call, completion, listing, prompts, resources};
+use super::{call, completion, listing, prompts, resources, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -87,7 +88,7 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_tasks().build();
         let own = Implementation::new("heavylift", env!("CARGO_PKG_VERSION")).with_title("Heavylift");
         ServerConfig::new(capabilities).with_server_info(own).with_instructions(INSTRUCTIONS)
     }
@@ -167,6 +168,33 @@ impl ServerHandler for Handler {
         Ok(resources::read(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
     }
 
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let principal = principal(&context)?;
+        Ok(tasks::get(&self.caller(&principal, &context), &request).await?)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let principal = principal(&context)?;
+        Ok(tasks::update(&self.caller(&principal, &context), &request).await?)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let principal = principal(&context)?;
+        Ok(tasks::cancel(&self.caller(&principal, &context), &request).await?)
+    }
+
     async fn complete(
         &self,
         request: CompleteRequestParams,
@@ -211,7 +239,8 @@ impl Handler {
             let message = format!("there is no tool called {name:?}{hint}");
             return Err(AppError::new(ErrorKind::UnknownTool, message).into());
         }
-        Ok(call::run(name, arguments, caller).await?.into())
+        let request = call::Request { tool: name.to_owned(), arguments, always_a_task: false };
+        Ok(call::run(request, caller).await?)
     }
 }
 

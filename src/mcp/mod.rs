@@ -7,6 +7,7 @@
 //! | what is offered, and how to offer more | [`surface`] |
 //! | which request is answered where | [`handler`] |
 //! | a compute tool's call as a job | [`call`], with [`calls`] and [`extras`] |
+//! | tasks | [`tasks`] |
 //! | tools that answer at once | [`service`] |
 //! | what `tools/list` shows | [`listing`] |
 //! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
@@ -26,6 +27,7 @@ mod resources;
 mod restart;
 mod service;
 pub mod surface;
+mod tasks;
 
 use std::sync::Arc;
 use std::time::Duration;
