@@ -3,15 +3,16 @@
 use heavylift::mcp::surface::Surface;
 use tools::Catalogue;
 
-use crate::{content, input, notes, peer, prompts, resources, rounds, schemas};
+use crate::{content, input, jobs, notes, peer, prompts, resources, rounds, schemas, tasks};
 
 /// The tools that are jobs.
 pub(crate) fn catalogue() -> Catalogue {
-    Catalogue::default()
+    jobs::catalogue()
 }
 
 /// The rest.
 pub(crate) fn surface() -> Surface {
-    let families = [content::all(), input::all(), notes::all(), peer::all(), rounds::all(), schemas::all()];
+    let families =
+        [content::all(), input::all(), notes::all(), peer::all(), rounds::all(), schemas::all(), tasks::all()];
     Surface { tools: families.into_iter().flatten().collect(), prompts: prompts::all(), resources: resources::all() }
 }

@@ -6,6 +6,7 @@
 
 mod content;
 mod input;
+mod jobs;
 mod notes;
 mod offer;
 mod peer;
@@ -14,9 +15,11 @@ mod resources;
 mod rounds;
 mod schemas;
 mod seal;
+mod tasks;
 mod tool;
 
 use std::io::Write as _;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use heavylift::app;
@@ -24,8 +27,18 @@ use heavylift::config::ServeConfig;
 use heavylift::telemetry;
 
 #[actix_web::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let flags: Vec<String> = std::env::args().skip(1).collect();
+    match serve(&flags).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(flags: &[String]) -> anyhow::Result<()> {
     let config = ServeConfig::from_flags(flags.iter().map(String::as_str)).map_err(anyhow::Error::msg)?;
     telemetry::init(config.log, &config.log_filter).context("starting the log")?;
     let running = app::start(config, offer::catalogue(), offer::surface()).await?;
