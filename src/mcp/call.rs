@@ -4,19 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Addr;
 use actors::model::{JobId, JobRecord, JobState};
-use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob};
-use rmcp::RoleServer;
-use rmcp::model::{
-    CallToolResponse, CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken,
-};
-use rmcp::service::{Peer, RequestContext};
+use actors::{Call, CoreError, LeaveJob, SubmitJob};
+use rmcp::model::{CallToolResponse, CallToolResult, JsonObject};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::Receiver;
-use tools::Progress;
 
 use super::extras::Extras;
+use super::follow::{Followed, OfRequest, follow};
+use super::sessions::Ticket;
 use super::surface::Caller;
 use super::tasks;
 use crate::app::App;
@@ -43,13 +38,15 @@ pub(super) struct Request {
 pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToolResponse, AppError> {
     let Request { tool, mut arguments, always_a_task } = request;
     let Caller { app, principal, context, handler } = *caller;
-    let session = &handler.session(principal).await?;
+    let session = &handler.session(caller).await?;
     let extras = Extras::take(&tool, &mut arguments)?;
+    let ticket = context.extensions.get::<Ticket>();
     let call = Call {
         tool,
         params: Value::Object(arguments),
         idempotency_key: extras.idempotency_key.clone(),
         fresh: extras.fresh,
+        id: ticket.map(|ticket| ticket.job.clone()),
     };
     let (clock, budget) = (&app.core.ports.clock, extras.budget(app.config.wait));
     let began = clock.now();
@@ -58,6 +55,9 @@ pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToo
         () = clock.sleep(budget.max(ACCEPTANCE)) => return Err(AppError::new(ErrorKind::Unavailable, SLOW)),
     };
     let job = submitted.record.id.clone();
+    if let Some(ticket) = ticket {
+        ticket.became(&app.core, &job).await;
+    }
     if handler.calls.began(&context.id, &job) {
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
     }
@@ -70,7 +70,7 @@ pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToo
     let as_task = caller.speaks_tasks();
     let budget = if as_task { budget.min(INLINE) } else { budget };
     let budget = budget.saturating_sub((clock.now() - began).unsigned_abs());
-    let ended = match follow(app, session, &job, budget, context).await? {
+    let ended = match follow(app, session, &job, budget, &mut OfRequest::new(context, &job)).await? {
         Followed::Ended(record) => record,
         Followed::Goes => {
             // A store that does not answer just now must not keep the job's id from its caller.
@@ -102,117 +102,20 @@ pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToo
 /// `NotFound` for another's job as for one that is not there.
 pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -> Result<Arc<JobRecord>, AppError> {
     let app = caller.app;
-    let session = caller.handler.session(caller.principal).await?;
+    let session = caller.handler.session(caller).await?;
     let found = app.core.find(&caller.principal.owner, job).await?;
     app.core.keep(&found).await; // the caller can name it: its going away says nothing
-    match follow(app, &session, job, budget, caller.context).await? {
+    match follow(app, &session, job, budget, &mut OfRequest::new(caller.context, job)).await? {
         Followed::Ended(record) => Ok(record),
         Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),
     }
 }
 
-/// How following a job ended.
-enum Followed {
-    /// The job is over.
-    Ended(Arc<JobRecord>),
-    /// The budget is, or the server is about to restart.
-    Goes,
-    /// The caller cancelled the request or went away.
-    Left,
-}
-
-async fn follow(
-    app: &App,
-    session: &Addr<Session>,
-    job: &JobId,
-    budget: Duration,
-    context: &RequestContext<RoleServer>,
-) -> Result<Followed, AppError> {
-    let mut notes: Receiver<Note> = session.send(FollowJob(job.clone())).await.map_err(CoreError::from)??;
-    let mut progress = context.meta.get_progress_token().map(|token| Reporter::new(token, job));
-    let over = app.core.ports.clock.sleep(budget);
-    tokio::pin!(over);
-    loop {
-        let note = tokio::select! {
-            biased;
-            note = notes.recv() => note,
-            // Before the caller's leave: the end of the server looks like one, and must cancel nothing.
-            () = app.shutdown.cancelled() => return Ok(Followed::Goes),
-            () = context.ct.cancelled() => return Ok(Followed::Left),
-            () = &mut over => return Ok(Followed::Goes),
-        };
-        match note {
-            Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
-            Some(Note::Progress(latest)) => {
-                if let Some(reporter) = progress.as_mut().filter(|reporter| reporter.is_news(&latest)) {
-                    reporter.report(&context.peer, &latest).await;
-                }
-            }
-            Some(Note::Heartbeat(latest)) => {
-                if let Some(reporter) = &mut progress {
-                    reporter.report(&context.peer, &latest).await;
-                }
-            }
-            None => return Ok(Followed::Goes),
-        }
-    }
-}
-
-/// What a call of `record`'s tool answers as the job is now.
+/// What a call says of its job: a result, or how to go on.
 pub(super) fn result(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
     let mut view = app.viewer().view(record);
     view.reused = reused;
     let failed = matches!(record.state, JobState::Failed | JobState::Cancelled);
     let value = json!(view);
     if failed { CallToolResult::structured_error(value) } else { CallToolResult::structured(value) }
-}
-
-/// Tells one caller of one job's progress, in rising numbers as the protocol demands.
-struct Reporter {
-    token: ProgressToken,
-    job: JobId,
-    last: Option<f64>,
-    said: Option<Progress>,
-}
-
-impl Reporter {
-    /// The name under which a progress note carries the job's id.
-    const JOB_ID: &str = "heavylift/job_id";
-
-    fn new(token: ProgressToken, job: &JobId) -> Self {
-        Self { token, job: job.clone(), last: None, said: None }
-    }
-
-    /// Whether `progress` says something that was not said last.
-    fn is_news(&self, progress: &Progress) -> bool {
-        self.said.as_ref() != Some(progress)
-    }
-
-    async fn report(&mut self, peer: &Peer<RoleServer>, progress: &Progress) {
-        let mut note = ProgressNotificationParam::new(self.token.clone(), self.next(progress));
-        note.total = progress.total;
-        note.message = Some(progress.message.clone());
-        self.said = Some(progress.clone());
-        let mut meta = NotificationMetaObject::default();
-        meta.0.insert(Self::JOB_ID.to_owned(), json!(self.job));
-        note.meta = Some(meta);
-        // A reader that has gone is noticed by the request's own cancellation.
-        let _ = peer.notify_progress(note).await;
-    }
-
-    /// A number above the last one, also when the job stands still or begins again: then by next to nothing.
-    fn next(&mut self, progress: &Progress) -> f64 {
-        let step = progress.total.unwrap_or(1.0).abs().max(f64::MIN_POSITIVE) * 1e-9;
-        let next = self.last.map_or(progress.done, |last| progress.done.max(last + step));
-        self.last = Some(next);
-        next
-    }
-}
-
-#[test]
-fn progress_always_rises() {
-    let mut reporter = Reporter::new(ProgressToken(rmcp::model::NumberOrString::Number(1)), &JobId::random());
-    let numbers = [0.0, 0.0, 5.0, 5.0, 2.0, 9.0].map(|done| reporter.next(&Progress::of(done, 10.0, "")));
-    assert!(numbers.windows(2).all(|pair| pair[1] > pair[0]), "{numbers:?}");
-    assert!(numbers[5] < 9.000_001);
 }

@@ -22,6 +22,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::calls::Calls;
+use super::sessions::Conversation;
 use super::surface::{CallError, Caller, DirectTool, Surface};
 use super::{call, completion, listing, prompts, resources, tasks};
 use crate::app::App;
@@ -68,14 +69,19 @@ impl Handler {
         Caller { app: &self.app, principal, context, handler: self }
     }
 
-    /// The actor behind this conversation, which belongs to one principal for good.
+    /// The actor behind this conversation, which belongs to one principal for good: a session's own, or one that is opened for
+    /// the first who asks.
     ///
     /// # Errors
     /// `NotFound` for anyone else.
-    pub(super) async fn session(&self, principal: &Principal) -> Result<Addr<Session>, AppError> {
+    pub(super) async fn session(&self, caller: &Caller<'_>) -> Result<Addr<Session>, AppError> {
+        if let Some(conversation) = caller.context.extensions.get::<Conversation>() {
+            return Ok(conversation.actor());
+        }
+        let principal = caller.principal;
         let open = || async {
             let owner = principal.owner.clone();
-            let session = self.app.supervisor.send(OpenSession(owner.clone())).await.map_err(CoreError::from)?;
+            let session = self.app.supervisor.send(OpenSession::with(owner.clone())).await.map_err(CoreError::from)?;
             Ok::<_, AppError>((owner, session))
         };
         let (owner, session) = self.session.get_or_try_init(open).await?;
@@ -118,9 +124,14 @@ impl ServerHandler for Handler {
     }
 
     /// Only a request of the same session can be named, and a session is its owner's alone.
-    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, _: NotificationContext<RoleServer>) {
-        let Some(job) = cancelled.request_id.and_then(|request| self.calls.cancelled(request)) else { return };
-        if let Some((_, session)) = self.session.get() {
+    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, context: NotificationContext<RoleServer>) {
+        let Some(request) = cancelled.request_id else { return };
+        let conversation = context.extensions.get::<Conversation>();
+        let known = self.calls.cancelled(request.clone());
+        // Another replica may have the call: the job is called by its request.
+        let Some(job) = known.or_else(|| Some(conversation?.job_of(&request))) else { return };
+        let own = self.session.get().map(|(_, session)| session.clone());
+        if let Some(session) = conversation.map(Conversation::actor).or(own) {
             session.do_send(LeaveJob { job, on_purpose: true });
         }
     }

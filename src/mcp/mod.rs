@@ -11,7 +11,8 @@
 //! | tools that answer at once | [`service`] |
 //! | what `tools/list` shows | [`listing`] |
 //! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
-//! | whose session is whose | [`owners`] |
+//! | following a job for who waits | [`follow`] |
+//! | sessions of the older protocols | [`sessions`] |
 //! | the last word before a restart | [`restart`] |
 
 mod call;
@@ -19,13 +20,14 @@ mod calls;
 mod completion;
 mod cursor;
 mod extras;
+mod follow;
 mod handler;
 mod listing;
-mod owners;
 mod prompts;
 mod resources;
 mod restart;
 mod service;
+mod sessions;
 pub mod surface;
 mod tasks;
 
@@ -35,28 +37,24 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, EitherBody};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpMessage as _, HttpRequest, Scope, web};
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp_actix_web::transport::StreamableHttpService;
 
 use crate::app::App;
 use crate::auth::{Principal, SourceRules};
 use handler::{Handler, Offer};
-use owners::{Owners, check_owner};
 use restart::tell_restart;
+use sessions::{Sessions, for_principal};
 use surface::Surface;
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a legacy session may be idle. Many clients never begin anew on the 404 that follows, and people take breaks.
-const SESSION_IDLE: Duration = Duration::from_hours(12);
 /// The largest request body; big files go to `/files`.
 const MOST_BODY_BYTES: usize = 4 << 20;
 
 /// The endpoint, to be mounted in every worker of the server.
 #[derive(Clone)]
 pub struct Endpoint {
-    service: StreamableHttpService<Handler, LocalSessionManager>,
-    owners: web::Data<Owners>,
+    service: StreamableHttpService<Handler, Sessions>,
 }
 
 impl Endpoint {
@@ -64,13 +62,12 @@ impl Endpoint {
     pub fn new(app: web::Data<App>, surface: Surface, rules: &SourceRules) -> Self {
         let hang_up = app.hang_up.clone();
         let offer = Arc::new(Offer::new(&app, surface));
-        let mut sessions = LocalSessionManager::default();
-        sessions.session_config.keep_alive = Some(SESSION_IDLE);
-        let sessions = Arc::new(sessions);
-        let owners = web::Data::new(Owners::new(Arc::clone(&sessions)));
+        let sessions = Sessions::new(Arc::clone(&app));
         let service = StreamableHttpService::builder()
             .service_factory(Arc::new(move || Ok(Handler::new(app.clone(), Arc::clone(&offer)))))
-            .session_manager(sessions)
+            .session_manager(Arc::clone(&sessions))
+            .session_store(sessions)
+            .disable_sse_retry() // our streams say it, under names that other replicas know
             .allowed_hosts(rules.hosts().to_vec())
             .allowed_origins(rules.origins().to_vec())
             .max_request_body_bytes(MOST_BODY_BYTES)
@@ -78,7 +75,7 @@ impl Endpoint {
             .cancellation_token(hang_up.child_token())
             .on_request_fn(carry_principal)
             .build();
-        Self { service, owners }
+        Self { service }
     }
 
     /// The routes below `path`.
@@ -94,12 +91,7 @@ impl Endpoint {
             InitError = (),
         > + use<>,
     > {
-        self.service
-            .clone()
-            .scope_with_path(path)
-            .app_data(self.owners.clone())
-            .wrap(from_fn(check_owner))
-            .wrap(from_fn(tell_restart))
+        self.service.clone().scope_with_path(path).wrap(from_fn(for_principal)).wrap(from_fn(tell_restart))
     }
 }
 

@@ -26,6 +26,7 @@ mod replicas;
 mod replicas_cut;
 mod replicas_end;
 mod schema;
+mod sessions;
 mod shutdown;
 mod site;
 mod tree;

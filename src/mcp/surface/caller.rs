@@ -8,6 +8,7 @@ use super::CallError;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::mcp::handler::Handler;
+use crate::mcp::sessions::Ticket;
 use crate::mcp::{call, tasks};
 
 /// One request's caller.
@@ -28,6 +29,7 @@ impl Caller<'_> {
     pub fn is_sessionless(&self) -> bool {
         self.context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
     }
+
     /// Whether it takes a task for an answer: it declared the extension with this very request.
     #[must_use]
     pub fn speaks_tasks(&self) -> bool {
@@ -60,5 +62,13 @@ impl Caller<'_> {
         self.require_tasks()?;
         let request = call::Request { tool: tool.to_owned(), arguments, always_a_task: true };
         Ok(call::run(request, self).await?)
+    }
+
+    /// Ends the connection that waits for this request's answer. The request goes on, and a client of a session comes again
+    /// for its answer (SEP-1699). Does nothing where there is no session to come back to.
+    pub fn let_poll(&self) {
+        if let Some(ticket) = self.context.extensions.get::<Ticket>() {
+            ticket.let_poll();
+        }
     }
 }
