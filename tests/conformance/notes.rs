@@ -1,4 +1,4 @@
-//! Tools that say something while they run, or let go of their connection.
+//! Tools that say something while they run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,6 @@ pub(crate) fn all() -> Vec<Arc<dyn DirectTool>> {
     vec![
         function::<Nothing>("test_tool_with_logging", "Logs three lines.", logging),
         function::<Nothing>("test_logging_tool", "Logs three lines to whoever asks for them.", logging),
-        function::<Nothing>("test_reconnection", "Ends its connection and answers on the next one.", reconnection),
     ]
 }
 
@@ -45,15 +44,4 @@ async fn log(caller: &Caller<'_>, words: &str) -> Result<(), CallError> {
     let line = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(words));
     let sent = caller.context.peer.notify_logging_message(line).await;
     Ok(sent.map_err(|error| AppError::new(ErrorKind::Unavailable, error.to_string()))?)
-}
-
-fn reconnection<'a>(caller: &'a Caller<'a>, _: CallToolRequestParams) -> Answer<'a> {
-    async move {
-        caller.let_poll();
-        let mut beat = tokio::time::interval(PAUSE);
-        beat.tick().await; // the first comes at once
-        beat.tick().await;
-        Ok(text("The answer came on another connection.").into())
-    }
-    .boxed()
 }
