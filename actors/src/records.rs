@@ -57,7 +57,7 @@ impl Records {
     /// `Store`; what was written by then is swept later and was never acknowledged.
     pub async fn create(&self, record: &JobRecord) -> Result<Etag, CoreError> {
         let (key, marker, entry) = (layout::record(&record.id), layout::active(&record.id), layout::index(record));
-        let record_put = self.store.put(&key, sealed::seal(record), Expect::Absent);
+        let record_put = self.store.put(&key, sealed::seal_job(record), Expect::Absent);
         let marker_put = self.store.put(&marker, Bytes::new(), Expect::Any);
         let entry_put = self.store.put(&entry, Bytes::new(), Expect::Any);
         // A record without its marker would be found by no restart, a marker without its record is known to mean nothing.
@@ -94,15 +94,19 @@ impl Records {
     /// `Store` with `Conflict` when someone else wrote meanwhile.
     pub async fn swap(&self, record: &JobRecord, etag: &Etag) -> Result<Etag, CoreError> {
         let expect = Expect::Etag(etag.clone());
-        Ok(self.store.put(&layout::record(&record.id), sealed::seal(record), expect).await?)
+        Ok(self.store.put(&layout::record(&record.id), sealed::seal_job(record), expect).await?)
     }
 
-    /// Takes the entry of a job that was not created out of its owner's index.
+    /// Takes the entry of a job that was not created, since another has its id, out of their owner's index.
     ///
     /// # Errors
-    /// `Store`.
-    pub async fn unlist(&self, record: &JobRecord) -> Result<(), CoreError> {
-        Ok(self.store.delete(&layout::index(record)).await?)
+    /// As [`load`](Self::load).
+    pub async fn unlist_namesake(&self, record: &JobRecord) -> Result<(), CoreError> {
+        let entry = layout::index(record);
+        match self.load(&record.id).await? {
+            Some(other) if layout::index(&other.record) == entry => Ok(()), // accepted in the same moment
+            _ => Ok(self.store.delete(&entry).await?),
+        }
     }
 
     /// Takes a terminal job's marker away.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::Actor as _;
 use serde_json::Value;
+use tools::{Answers, Questions};
 
 use crate::core::Core;
 use crate::error::CoreError;
@@ -27,6 +28,8 @@ pub struct Call {
     pub fresh: bool,
     /// The id that a new job gets, if no other has it; a random one where there is none.
     pub id: Option<JobId>,
+    /// The caller's place in a distributed trace: a W3C `traceparent`.
+    pub trace: Option<String>,
 }
 
 /// What a call became.
@@ -148,7 +151,7 @@ impl Core {
         if !created.as_ref().is_err_and(is_conflict) {
             return created;
         }
-        let unlisted = self.records.unlist(record).await;
+        let unlisted = self.records.unlist_namesake(record).await;
         record.id = JobId::random(); // before anything can fail: what is undone must not be the other job
         unlisted?;
         self.records.create(record).await
@@ -249,17 +252,21 @@ impl Core {
             lost: 0,
             lease: None,
             progress: lifecycle::waiting(),
+            asks: Questions::new(),
+            answers: Answers::new(),
             outcome: None,
             key: Some(key.to_owned()),
+            trace: call.trace.clone(),
             submitted_at: self.ports.clock.now(),
             started_at: None,
             finished_at: None,
+            changed_at: None,
         }
     }
 
     /// Puts a durable job before the dispatchers. It is accepted either way: also by a queue that is full by now, and what the
     /// queue does not take the sweeper brings later.
-    async fn enqueue(&self, record: &JobRecord) {
+    pub(crate) async fn enqueue(&self, record: &JobRecord) {
         if let Err(error) = self.ports.queue.send_again(&Message::of(record)).await {
             tracing::warn!(job = %record.id, %error, "accepted job is left to the sweeper");
             self.board.drop_job(&record.id);

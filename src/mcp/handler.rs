@@ -11,10 +11,10 @@ use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CancelledNotificationParam,
-    CompleteRequestParams, CompleteResult, ContentBlock, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
-    GetTaskResult, Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig, Tool, UpdateTaskParams,
+    CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode,
+    GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, JsonObject,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 use super::calls::Calls;
 use super::sessions::Conversation;
 use super::surface::{CallError, Caller, DirectTool, Surface};
-use super::{call, completion, listing, prompts, resources, tasks};
+use super::{call, completion, listing, prompts, questions, resources, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -33,6 +33,26 @@ use crate::error::{AppError, ErrorKind};
 const INSTRUCTIONS: &str = "Heavylift runs heavy data and picture jobs on the server. Files live in a workspace: list them with \
 file_list, put small ones there with file_put, and give people a link for big ones with file_upload_link. A call that takes longer than its wait_seconds answers \
 with a job_id: go on with job_wait. Results are kept; what a job wrote (jobs/<job_id>/<name>) can be the next call's input.";
+
+/// The requests that take parameters, and so can be misspelled.
+const METHODS: [&str; 16] = [
+    "completion/complete",
+    "initialize",
+    "logging/setLevel",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/update",
+    "tools/call",
+    "tools/list",
+];
 
 /// One session's, or one request's, handler.
 #[derive(Clone)]
@@ -136,6 +156,22 @@ impl ServerHandler for Handler {
         }
     }
 
+    /// What rmcp cannot read as any request that it knows: another method, or a known one with other parameters.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = request.method;
+        let is_misspelled = METHODS.contains(&method.as_str());
+        let message = format!("the parameters of {method} are not as the protocol has them");
+        Err(if is_misspelled {
+            ErrorData::invalid_params(message, None)
+        } else {
+            ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None)
+        })
+    }
+
     async fn list_prompts(
         &self,
         request: Option<PaginatedRequestParams>,
@@ -224,9 +260,12 @@ impl Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let principal = principal(&context)?;
         let caller = self.caller(&principal, &context);
-        let result = match self.offer.direct.get(request.name.as_ref()) {
-            Some(tool) => tool.call(&caller, request).await,
-            None => self.compute(&request.name, request.arguments.unwrap_or_default(), &caller).await,
+        let result = match (questions::job_of(&caller, &request), self.offer.direct.get(request.name.as_ref())) {
+            // Whichever tool began it: the answers are the job's.
+            (Some(job), _) => call::resume(&job, request, &caller).await.map_err(CallError::App),
+            (None, Some(tool)) => tool.call(&caller, request).await,
+            (None, None) if request.request_state.is_some() => Err(questions::bad_state()),
+            (None, None) => self.compute(&request.name, request.arguments.unwrap_or_default(), &caller).await,
         };
         match result {
             // The model that called reads a result, but seldom a protocol error: what it can mend goes there.

@@ -2,10 +2,12 @@
 
 mod harness;
 
+mod asking;
 mod cancel;
 mod expiry;
 mod isolation;
 mod replicas;
 mod reuse;
+mod sessions;
 mod steps;
 mod turns;
