@@ -9,12 +9,13 @@ use actors::model::{JobId, JobRecord, JobState};
 use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob};
 use rmcp::RoleServer;
 use rmcp::model::{CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken};
-use rmcp::service::{Peer, RequestContext};
+use rmcp::service::Peer;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 use tools::Progress;
 
 use super::extras::Extras;
+use super::logging::Remarks;
 use super::surface::Caller;
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
@@ -55,7 +56,7 @@ pub(super) async fn run(
         app.core.keep(&submitted.record).await; // somebody else may rely on it
     }
     let budget = budget.saturating_sub((clock.now() - began).unsigned_abs());
-    let ended = match follow(app, session, &job, budget, context).await? {
+    let ended = match follow(session, &job, budget, caller).await? {
         Followed::Ended(record) => record,
         Followed::Goes => {
             // A store that does not answer just now must not keep the job's id from its caller.
@@ -87,7 +88,7 @@ pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -
     let session = caller.handler.session(caller.principal).await?;
     let found = app.core.find(&caller.principal.owner, job).await?;
     app.core.keep(&found).await; // the caller can name it: its going away says nothing
-    match follow(app, &session, job, budget, caller.context).await? {
+    match follow(&session, job, budget, caller).await? {
         Followed::Ended(record) => Ok(record),
         Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),
     }
@@ -104,14 +105,15 @@ enum Followed {
 }
 
 async fn follow(
-    app: &App,
     session: &Addr<Session>,
     job: &JobId,
     budget: Duration,
-    context: &RequestContext<RoleServer>,
+    caller: &Caller<'_>,
 ) -> Result<Followed, AppError> {
+    let (app, context) = (caller.app, caller.context);
     let mut notes: Receiver<Note> = session.send(FollowJob(job.clone())).await.map_err(CoreError::from)??;
     let mut progress = context.meta.get_progress_token().map(|token| Reporter::new(token, job));
+    let mut remarks = Remarks::default();
     let over = app.core.ports.clock.sleep(budget);
     tokio::pin!(over);
     loop {
@@ -123,6 +125,7 @@ async fn follow(
             () = context.ct.cancelled() => return Ok(Followed::Left),
             () = &mut over => return Ok(Followed::Goes),
         };
+        remarks.look(caller, job).await;
         match note {
             Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
             Some(Note::Progress(latest)) => {

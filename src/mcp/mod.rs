@@ -9,22 +9,30 @@
 //! | a compute tool's call as a job | [`call`], with [`calls`] and [`extras`] |
 //! | tools that answer at once | [`service`] |
 //! | what `tools/list` shows | [`listing`] |
-//! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
+//! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] with [`candidates`] |
+//! | who hears of which change | [`subscriptions`] |
+//! | what is asked back, what is told besides | [`ask`], [`logging`] |
+//! | lists in pages, and how long they may be kept | [`cursor`], [`freshness`] |
 //! | whose session is whose | [`owners`] |
 //! | the last word before a restart | [`restart`] |
 
+mod ask;
 mod call;
 mod calls;
+mod candidates;
 mod completion;
 mod cursor;
 mod extras;
+mod freshness;
 mod handler;
 mod listing;
+mod logging;
 mod owners;
 mod prompts;
 mod resources;
 mod restart;
 mod service;
+mod subscriptions;
 pub mod surface;
 
 use std::sync::Arc;
