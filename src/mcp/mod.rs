@@ -10,20 +10,27 @@
 //! | jobs as tasks, and what jobs ask | [`tasks`], [`questions`] |
 //! | tools that answer at once | [`service`] |
 //! | what `tools/list` shows | [`listing`] |
-//! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
 //! | following a job for who waits | [`follow`] |
 //! | sessions of the older protocols | [`sessions`] |
 //! | requests that never become one | [`refusals`] |
+//! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] with [`candidates`] |
+//! | who hears of which change | [`subscriptions`] |
+//! | what is asked back, what is told besides | [`ask`], [`logging`] |
+//! | lists in pages, and how long they may be kept | [`cursor`], [`freshness`] |
 //! | the last word before a restart | [`restart`] |
 
+mod ask;
 mod call;
 mod calls;
+mod candidates;
 mod completion;
 mod cursor;
 mod extras;
 mod follow;
+mod freshness;
 mod handler;
 mod listing;
+mod logging;
 mod prompts;
 mod questions;
 mod refusals;
@@ -31,6 +38,7 @@ mod resources;
 mod restart;
 mod service;
 mod sessions;
+mod subscriptions;
 pub mod surface;
 mod tasks;
 

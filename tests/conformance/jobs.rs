@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tools::{Catalogue, Context, InputSpec, Progress, Report, Tool, ToolError};
 
+use crate::questions::{ConfirmDelete, MultiInput};
 use crate::tool::Nothing;
 
 /// How often a second of work looks up from it.
@@ -17,7 +18,8 @@ const BEAT: Duration = Duration::from_millis(60);
 
 /// The jobs.
 pub(crate) fn catalogue() -> Catalogue {
-    Catalogue::default().with(SlowCompute).with(FailingJob).with(ProtocolErrorJob).with(Steps).with(GreetLater)
+    let plain = Catalogue::default().with(SlowCompute).with(FailingJob).with(ProtocolErrorJob);
+    plain.with(Steps).with(GreetLater).with(ConfirmDelete).with(MultiInput)
 }
 
 /// Works for so many seconds, and a little more.
@@ -32,7 +34,7 @@ fn work(seconds: u32, ctx: &Context) -> Result<(), ToolError> {
     ctx.cancel().check()
 }
 
-fn done(summary: impl Into<String>) -> Report {
+pub(crate) fn done(summary: impl Into<String>) -> Report {
     Report { summary: summary.into(), ..Report::default() }
 }
 

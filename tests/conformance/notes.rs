@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use heavylift::error::{AppError, ErrorKind};
-use heavylift::mcp::surface::{CallError, Caller, DirectTool};
+use heavylift::mcp::surface::{Caller, DirectTool, Level};
 use rmcp::model::CallToolRequestParams;
 use serde_json::json;
 
@@ -28,20 +27,9 @@ fn logging<'a>(caller: &'a Caller<'a>, _: CallToolRequestParams) -> Answer<'a> {
         let mut beat = tokio::time::interval(PAUSE);
         for words in WORDS {
             beat.tick().await;
-            log(caller, words).await?;
+            caller.note(Level::Info, json!(words)).await;
         }
         Ok(text("Three lines were logged.").into())
     }
     .boxed()
-}
-
-#[expect(deprecated, reason = "logging is part of the protocol that the suite tests")]
-async fn log(caller: &Caller<'_>, words: &str) -> Result<(), CallError> {
-    use rmcp::model::{LoggingLevel, LoggingMessageNotificationParam};
-    if caller.is_sessionless() && caller.context.meta.log_level().is_none() {
-        return Ok(());
-    }
-    let line = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(words));
-    let sent = caller.context.peer.notify_logging_message(line).await;
-    Ok(sent.map_err(|error| AppError::new(ErrorKind::Unavailable, error.to_string()))?)
 }

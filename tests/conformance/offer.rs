@@ -3,7 +3,7 @@
 use heavylift::mcp::surface::Surface;
 use tools::Catalogue;
 
-use crate::{content, input, jobs, notes, peer, prompts, resources, rounds, schemas, tasks};
+use crate::{changes, content, input, jobs, notes, peer, prompts, resources, rounds, schemas, tasks};
 
 /// The tools that are jobs.
 pub(crate) fn catalogue() -> Catalogue {
@@ -12,7 +12,15 @@ pub(crate) fn catalogue() -> Catalogue {
 
 /// The rest.
 pub(crate) fn surface() -> Surface {
-    let families =
-        [content::all(), input::all(), notes::all(), peer::all(), rounds::all(), schemas::all(), tasks::all()];
+    let families = [
+        changes::all(),
+        content::all(),
+        input::all(),
+        notes::all(),
+        peer::all(),
+        rounds::all(),
+        schemas::all(),
+        tasks::all(),
+    ];
     Surface { tools: families.into_iter().flatten().collect(), prompts: prompts::all(), resources: resources::all() }
 }
