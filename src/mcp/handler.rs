@@ -14,8 +14,8 @@ use rmcp::model::{
     CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode,
     Extensions, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
     ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
-    SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -57,6 +57,9 @@ const METHODS: [&str; 16] = [
     "tools/call",
     "tools/list",
 ];
+
+/// Those that 2026-07-28 has no more: there they are unknown, whatever their parameters.
+const REMOVED: [&str; 5] = ["initialize", "logging/setLevel", "ping", "resources/subscribe", "resources/unsubscribe"];
 
 /// One session's, or one request's, handler.
 #[derive(Clone)]
@@ -232,10 +235,11 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = request.method;
-        let is_misspelled = METHODS.contains(&method.as_str());
+        let is_gone = is_sessionless(&context) && REMOVED.contains(&method.as_str());
+        let is_misspelled = METHODS.contains(&method.as_str()) && !is_gone;
         let message = format!("the parameters of {method} are not as the protocol has them");
         Err(if is_misspelled {
             ErrorData::invalid_params(message, None)
@@ -369,6 +373,11 @@ impl Handler {
         let request = call::Request { tool: name.to_owned(), arguments, always_a_task: false };
         Ok(call::run(request, caller).await?)
     }
+}
+
+/// Whether a request stands for itself, as from 2026-07-28 on: no session remembers what was said before.
+pub(super) fn is_sessionless(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 fn is_for_the_caller(error: &AppError) -> bool {
