@@ -10,11 +10,11 @@ use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CancelledNotificationParam,
-    CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, Extensions,
-    GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, JsonObject,
+    CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode,
+    Extensions, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
     ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
-    UpdateTaskParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -22,9 +22,12 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::calls::Calls;
+use super::freshness::{OF_ALL, fresh};
+use super::logging::{SessionLevel, SetLevel, level_of};
 use super::sessions::Conversation;
+use super::subscriptions::{self, Legacy};
 use super::surface::{CallError, Caller, DirectTool, Surface};
-use super::{call, completion, listing, prompts, questions, resources, tasks};
+use super::{ask, call, completion, cursor, listing, prompts, questions, resources, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -54,15 +57,21 @@ const METHODS: [&str; 16] = [
     "tools/list",
 ];
 
+/// Those that 2026-07-28 has no more: there they are unknown, whatever their parameters.
+const REMOVED: [&str; 5] = ["initialize", "logging/setLevel", "ping", "resources/subscribe", "resources/unsubscribe"];
+
 /// One session's, or one request's, handler.
 #[derive(Clone)]
 pub(super) struct Handler {
-    app: Arc<App>,
-    offer: Arc<Offer>,
+    pub(super) app: Arc<App>,
+    pub(super) offer: Arc<Offer>,
     /// The conversation behind a session or request, and whose it is: opened by the first one who asks.
     session: Arc<OnceCell<(Owner, Addr<Session>)>>,
     /// Which of its requests became which job.
     pub(super) calls: Arc<Calls>,
+    /// What a session of older protocols wants to be told of, and how grave notes must be to be told.
+    changes: Arc<Legacy>,
+    pub(super) level: Arc<SessionLevel>,
 }
 
 /// What is offered, with the list that clients see. The same for all.
@@ -82,7 +91,14 @@ impl Offer {
 
 impl Handler {
     pub(super) fn new(app: Arc<App>, offer: Arc<Offer>) -> Self {
-        Self { app, offer, session: Arc::default(), calls: Arc::default() }
+        Self {
+            app,
+            offer,
+            session: Arc::default(),
+            calls: Arc::default(),
+            changes: Arc::default(),
+            level: Arc::default(),
+        }
     }
 
     fn caller<'a>(&'a self, principal: &'a Principal, context: &'a RequestContext<RoleServer>) -> Caller<'a> {
@@ -113,18 +129,38 @@ impl Handler {
 }
 
 impl ServerHandler for Handler {
+    #[expect(deprecated, reason = "the protocol keeps logging for a while yet, and clients show it")]
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_tasks().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .enable_resources_subscribe()
+            .enable_completions()
+            .enable_logging()
+            .enable_tasks()
+            .build();
         let own = Implementation::new("heavylift", env!("CARGO_PKG_VERSION")).with_title("Heavylift");
         ServerConfig::new(capabilities).with_server_info(own).with_instructions(INSTRUCTIONS)
     }
 
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(fresh!(DiscoverResult::from_server_info(versions, self.get_info()), OF_ALL))
+    }
+
     async fn list_tools(
         &self,
-        _: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.offer.tools.clone()))
+        let (tools, next) = cursor::page(self.offer.tools.clone(), request.as_ref(), |tool| tool.name.to_string())?;
+        let mut result = fresh!(ListToolsResult::with_all_items(tools), OF_ALL);
+        result.next_cursor = next;
+        Ok(result)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -141,6 +177,47 @@ impl ServerHandler for Handler {
         answered.unwrap_or_else(|_| {
             Err(AppError::internal("the server broke on this call; its log has the details").into())
         })
+    }
+
+    /// From here on a session hears of changes. One that was taken over from another replica says so again.
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if let Ok(principal) = principal(&context.extensions) {
+            self.changes.begin(&self.app.changes, &principal.owner, &context.peer);
+        }
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let principal = principal(&context.extensions)?;
+        Ok(self.changes.subscribe(self, &principal.owner, &context.peer, &request.uri).await?)
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.changes.unsubscribe(self, &request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(subscriptions::accepted(&self.offer, requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let request = context.request_context().clone();
+        let principal = principal(&request.extensions)?;
+        let listening = subscriptions::listen(self, context);
+        Box::pin(tasks::beside(&self.caller(&principal, &request), listening)).await
+    }
+
+    async fn set_level(&self, request: SetLevel, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.level.set(&request);
+        Ok(())
     }
 
     /// Only a request of the same session can be named, and a session is its owner's alone.
@@ -160,10 +237,11 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = request.method;
-        let is_misspelled = METHODS.contains(&method.as_str());
+        let is_gone = is_sessionless(&context) && REMOVED.contains(&method.as_str());
+        let is_misspelled = METHODS.contains(&method.as_str()) && !is_gone;
         let message = format!("the parameters of {method} are not as the protocol has them");
         Err(if is_misspelled {
             ErrorData::invalid_params(message, None)
@@ -215,22 +293,6 @@ impl ServerHandler for Handler {
         Ok(resources::read(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
     }
 
-    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(requested.clone())
-    }
-
-    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let request = context.request_context();
-        let principal = principal(&request.extensions)?;
-        let listening = async {
-            tokio::select! {
-                () = self.app.shutdown.cancelled() => Ok(()),
-                () = context.cancelled() => Ok(()),
-            }
-        };
-        tasks::beside(&self.caller(&principal, request), listening).await
-    }
-
     async fn get_task(
         &self,
         request: GetTaskParams,
@@ -275,13 +337,14 @@ impl Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let principal = principal(&context.extensions)?;
+        level_of(&context)?;
         let caller = self.caller(&principal, &context);
         let result = match (questions::job_of(&caller, &request), self.offer.direct.get(request.name.as_ref())) {
             // Whichever tool began it: the answers are the job's.
             (Some(job), _) => call::resume(&job, request, &caller).await.map_err(CallError::App),
             (None, Some(tool)) => tool.call(&caller, request).await,
             (None, None) if request.request_state.is_some() => Err(questions::bad_state()),
-            (None, None) => self.compute(&request.name, request.arguments.unwrap_or_default(), &caller).await,
+            (None, None) => self.compute(request, &caller).await,
         };
         match result {
             // The model that called reads a result, but seldom a protocol error: what it can mend goes there.
@@ -296,18 +359,27 @@ impl Handler {
 
     async fn compute(
         &self,
-        name: &str,
-        arguments: JsonObject,
+        request: CallToolRequestParams,
         caller: &Caller<'_>,
     ) -> Result<CallToolResponse, CallError> {
+        let (name, answers) = (request.name.as_ref(), request.input_responses.as_ref());
+        let arguments = request.arguments.unwrap_or_default();
         if self.app.core.catalogue.get(name).is_err() {
             let hint = tools::suggest::did_you_mean(name, self.offer.tools.iter().map(|tool| tool.name.as_ref()));
             let message = format!("there is no tool called {name:?}{hint}");
             return Err(AppError::new(ErrorKind::UnknownTool, message).into());
         }
+        if let Some(wanted) = ask::before_large(name, &arguments, answers, caller).await? {
+            return Ok(wanted.into());
+        }
         let request = call::Request { tool: name.to_owned(), arguments, always_a_task: false };
         Ok(call::run(request, caller).await?)
     }
+}
+
+/// Whether a request stands for itself, as from 2026-07-28 on: no session remembers what was said before.
+pub(super) fn is_sessionless(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 fn is_for_the_caller(error: &AppError) -> bool {

@@ -10,20 +10,27 @@
 //! | jobs as tasks, and what jobs ask | [`tasks`], [`questions`] |
 //! | tools that answer at once | [`service`] |
 //! | what `tools/list` shows | [`listing`] |
-//! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
 //! | following a job for who waits | [`follow`] |
 //! | sessions of the older protocols | [`sessions`] |
+//! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] with [`candidates`] |
+//! | who hears of which change | [`subscriptions`] |
+//! | what is asked back, what is told besides | [`ask`], [`logging`] |
+//! | lists in pages, and how long they may be kept | [`cursor`], [`freshness`] |
 //! | the way from actix-web to rmcp and back | [`door`], with [`patience`] and [`refusals`] |
 
+mod ask;
 mod call;
 mod calls;
+mod candidates;
 mod completion;
 mod cursor;
 mod door;
 mod extras;
 mod follow;
+mod freshness;
 mod handler;
 mod listing;
+mod logging;
 mod patience;
 mod prompts;
 mod questions;
@@ -31,6 +38,7 @@ mod refusals;
 mod resources;
 mod service;
 mod sessions;
+mod subscriptions;
 pub mod surface;
 mod tasks;
 
