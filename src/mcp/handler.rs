@@ -1,12 +1,10 @@
 //! Answers the protocol's requests: who we are, which tools there are, call one.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use actix::Addr;
-use actors::model::Owner;
-use actors::{CoreError, LeaveJob, OpenSession, Session};
+use actors::{LeaveJob, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CancelledNotificationParam,
@@ -19,15 +17,14 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
-use tokio::sync::OnceCell;
 
-use super::calls::Calls;
 use super::freshness::{OF_ALL, fresh};
-use super::logging::{SessionLevel, SetLevel, level_of};
+use super::logging::{SetLevel, level_of};
+use super::memory::{Ear, Memory};
+use super::offer::Offer;
 use super::sessions::Conversation;
-use super::subscriptions::{self, Legacy};
-use super::surface::{CallError, Caller, DirectTool, Surface};
-use super::{ask, call, completion, cursor, listing, prompts, questions, resources, tasks};
+use super::surface::{CallError, Caller};
+use super::{ask, call, completion, cursor, prompts, questions, resources, subscriptions, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -65,66 +62,33 @@ const REMOVED: [&str; 5] = ["initialize", "logging/setLevel", "ping", "resources
 pub(super) struct Handler {
     pub(super) app: Arc<App>,
     pub(super) offer: Arc<Offer>,
-    /// The conversation behind a session or request, and whose it is: opened by the first one who asks.
-    session: Arc<OnceCell<(Owner, Addr<Session>)>>,
-    /// Which of its requests became which job.
-    pub(super) calls: Arc<Calls>,
-    /// What a session of older protocols wants to be told of, and how grave notes must be to be told.
-    changes: Arc<Legacy>,
-    pub(super) level: Arc<SessionLevel>,
-}
-
-/// What is offered, with the list that clients see. The same for all.
-pub(super) struct Offer {
-    pub(super) surface: Surface,
-    tools: Vec<Tool>,
-    direct: HashMap<String, Arc<dyn DirectTool>>,
-}
-
-impl Offer {
-    pub(super) fn new(app: &App, surface: Surface) -> Self {
-        let named = |tool: &Arc<dyn DirectTool>| (tool.listed().name.into_owned(), Arc::clone(tool));
-        let direct = surface.tools.iter().rev().map(named).collect(); // the first of a name wins
-        Self { tools: listing::all(&app.core.catalogue, &surface.tools), direct, surface }
-    }
+    /// Of a conversation that is no session.
+    memory: Arc<Memory>,
 }
 
 impl Handler {
     pub(super) fn new(app: Arc<App>, offer: Arc<Offer>) -> Self {
-        Self {
-            app,
-            offer,
-            session: Arc::default(),
-            calls: Arc::default(),
-            changes: Arc::default(),
-            level: Arc::default(),
-        }
+        Self { app, offer, memory: Arc::default() }
     }
 
     fn caller<'a>(&'a self, principal: &'a Principal, context: &'a RequestContext<RoleServer>) -> Caller<'a> {
         Caller { app: &self.app, principal, context, handler: self }
     }
 
-    /// The actor behind this conversation, which belongs to one principal for good: a session's own, or one that is opened for
-    /// the first who asks.
+    /// What is remembered of the conversation that a request or notification with these `extensions` belongs to.
+    pub(super) fn memory<'a>(&'a self, extensions: &'a Extensions) -> &'a Memory {
+        extensions.get::<Conversation>().map_or(&self.memory, Conversation::memory)
+    }
+
+    /// The actor behind a request's conversation.
     ///
     /// # Errors
-    /// `NotFound` for anyone else.
+    /// `NotFound` where that belongs to somebody else.
     pub(super) async fn session(&self, caller: &Caller<'_>) -> Result<Addr<Session>, AppError> {
-        if let Some(conversation) = caller.context.extensions.get::<Conversation>() {
-            return Ok(conversation.actor());
+        match caller.context.extensions.get::<Conversation>() {
+            Some(conversation) => Ok(conversation.actor()),
+            None => self.memory.actor(&self.app, caller.principal).await,
         }
-        let principal = caller.principal;
-        let open = || async {
-            let owner = principal.owner.clone();
-            let session = self.app.supervisor.send(OpenSession::with(owner.clone())).await.map_err(CoreError::from)?;
-            Ok::<_, AppError>((owner, session))
-        };
-        let (owner, session) = self.session.get_or_try_init(open).await?;
-        if *owner == principal.owner {
-            return Ok(session.clone());
-        }
-        Err(AppError::not_found("there is no such session; initialize a new one"))
     }
 }
 
@@ -182,7 +146,8 @@ impl ServerHandler for Handler {
     /// From here on a session hears of changes. One that was taken over from another replica says so again.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if let Ok(principal) = principal(&context.extensions) {
-            self.changes.begin(&self.app.changes, &principal.owner, &context.peer);
+            let ear = || Ear::of(&context.extensions, &context.peer);
+            self.memory(&context.extensions).changes.begin(&self.app.changes, &principal.owner, ear);
         }
     }
 
@@ -192,15 +157,17 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let principal = principal(&context.extensions)?;
-        Ok(self.changes.subscribe(self, &principal.owner, &context.peer, &request.uri).await?)
+        let ear = || Ear::of(&context.extensions, &context.peer);
+        let changes = &self.memory(&context.extensions).changes;
+        Ok(changes.subscribe(self, &principal.owner, ear, &request.uri).await?)
     }
 
     async fn unsubscribe(
         &self,
         request: UnsubscribeRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.changes.unsubscribe(self, &request.uri);
+        self.memory(&context.extensions).changes.unsubscribe(self, &request.uri);
         Ok(())
     }
 
@@ -215,20 +182,19 @@ impl ServerHandler for Handler {
         Box::pin(tasks::beside(&self.caller(&principal, &request), listening)).await
     }
 
-    async fn set_level(&self, request: SetLevel, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
-        self.level.set(&request);
+    async fn set_level(&self, request: SetLevel, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.memory(&context.extensions).level.set(&request);
         Ok(())
     }
 
     /// Only a request of the same session can be named, and a session is its owner's alone.
     async fn on_cancelled(&self, cancelled: CancelledNotificationParam, context: NotificationContext<RoleServer>) {
         let Some(request) = cancelled.request_id else { return };
-        let conversation = context.extensions.get::<Conversation>();
-        let known = self.calls.cancelled(request.clone());
+        let (conversation, memory) = (context.extensions.get::<Conversation>(), self.memory(&context.extensions));
+        let known = memory.calls.cancelled(request.clone());
         // Another replica may have the call: the job is called by its request.
         let Some(job) = known.or_else(|| Some(conversation?.job_of(&request))) else { return };
-        let own = self.session.get().map(|(_, session)| session.clone());
-        if let Some(session) = conversation.map(Conversation::actor).or(own) {
+        if let Some(session) = conversation.map(Conversation::actor).or_else(|| memory.opened_actor()) {
             session.do_send(LeaveJob { job, on_purpose: true });
         }
     }

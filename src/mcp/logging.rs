@@ -16,6 +16,7 @@ use rmcp::service::RequestContext;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::sessions::Ticket;
 use super::surface::Caller;
 use crate::error::AppError;
 
@@ -96,13 +97,13 @@ impl Caller<'_> {
     #[must_use]
     pub fn hears(&self, level: Level) -> bool {
         let least = match level_of(self.context) {
-            Ok(None) if !self.is_sessionless() => Some(self.handler.level.get()),
+            Ok(None) if !self.is_sessionless() => Some(self.handler.memory(&self.context.extensions).level.get()),
             named => named.ok().flatten(),
         };
         least.is_some_and(|least| level >= least)
     }
 
-    /// Tells the caller `data` where it hears notes as grave as `level`: on the call's own stream, or the session's.
+    /// Tells the caller `data` where it hears notes as grave as `level`: on the call's own stream.
     pub async fn note(&self, level: Level, data: Value) {
         if !self.hears(level) {
             return;
@@ -110,8 +111,11 @@ impl Caller<'_> {
         let Ok(level) = serde_json::from_value(json!(level)) else { return };
         let note = LoggingMessageNotificationParam::new(level, data).with_logger(LOGGER);
         let note = ServerNotification::LoggingMessageNotification(LoggingMessageNotification::new(note));
-        // A reader that has gone is noticed by the request's own cancellation.
-        let _ = self.context.peer.send_notification(note).await;
+        match self.context.extensions.get::<Ticket>() {
+            Some(ticket) => ticket.say(note),
+            // A reader that has gone is noticed by the request's own cancellation.
+            None => drop(self.context.peer.send_notification(note).await),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | what is offered, and how to offer more | [`surface`] |
-//! | which request is answered where | [`handler`] |
+//! | which request is answered where | [`handler`], with [`offer`] and [`memory`] |
 //! | a compute tool's call as a job | [`call`], with [`calls`] and [`extras`] |
 //! | jobs as tasks, and what jobs ask | [`tasks`], [`questions`] |
 //! | tools that answer at once | [`service`] |
@@ -31,6 +31,8 @@ mod freshness;
 mod handler;
 mod listing;
 mod logging;
+mod memory;
+mod offer;
 mod patience;
 mod prompts;
 mod questions;
@@ -51,7 +53,8 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use crate::app::App;
 use crate::auth::SourceRules;
 use door::Door;
-use handler::{Handler, Offer};
+use handler::Handler;
+use offer::Offer;
 use sessions::Sessions;
 use surface::Surface;
 

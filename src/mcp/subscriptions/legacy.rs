@@ -5,14 +5,16 @@
 use std::sync::{Arc, OnceLock};
 
 use actors::model::Owner;
-use rmcp::RoleServer;
-use rmcp::model::ResourceUpdatedNotificationParam;
-use rmcp::service::{Peer, ServiceError};
+use rmcp::model::{
+    PromptListChangedNotification, ResourceListChangedNotification, ResourceUpdatedNotification,
+    ResourceUpdatedNotificationParam, ServerNotification, ToolListChangedNotification,
+};
 use tokio::runtime::Handle;
 
 use super::{MOST_URIS, too_many, watch};
 use crate::changes::{Changes, Lists, News, Ring, Subscription};
 use crate::mcp::handler::Handler;
+use crate::mcp::memory::Ear;
 use crate::mcp::resources;
 use crate::mcp::surface::CallError;
 
@@ -21,9 +23,9 @@ use crate::mcp::surface::CallError;
 pub(in crate::mcp) struct Legacy(OnceLock<Subscription>);
 
 impl Legacy {
-    /// Begins to tell `peer` of `owner`'s changes.
-    pub(in crate::mcp) fn begin(&self, changes: &Changes, owner: &Owner, peer: &Peer<RoleServer>) -> &Subscription {
-        self.0.get_or_init(|| changes.subscribe(owner, Lists::ALL, ring(peer.clone())))
+    /// Begins to tell `ear` of `owner`'s changes.
+    pub(in crate::mcp) fn begin(&self, changes: &Changes, owner: &Owner, ear: impl FnOnce() -> Ear) -> &Subscription {
+        self.0.get_or_init(|| changes.subscribe(owner, Lists::ALL, ring(ear())))
     }
 
     /// `resources/subscribe`.
@@ -34,10 +36,10 @@ impl Legacy {
         &self,
         handler: &Handler,
         owner: &Owner,
-        peer: &Peer<RoleServer>,
+        ear: impl FnOnce() -> Ear,
         uri: &str,
     ) -> Result<(), CallError> {
-        let subscription = self.begin(&handler.app.changes, owner, peer);
+        let subscription = self.begin(&handler.app.changes, owner, ear);
         if subscription.subscriber().names() >= MOST_URIS && !subscription.subscriber().knows(uri) {
             return Err(too_many().into());
         }
@@ -57,29 +59,26 @@ impl Legacy {
     }
 }
 
-fn ring(peer: Peer<RoleServer>) -> Ring {
-    let runtime = Handle::current(); // who brings news may stand outside of any
+fn ring(ear: Ear) -> Ring {
+    let (runtime, ear) = (Handle::current(), Arc::new(ear)); // who brings news may stand outside of any
     Ring::Call(Box::new(move |subscriber| {
-        let (peer, subscriber) = (peer.clone(), Arc::clone(subscriber));
-        runtime.spawn(async move {
-            // A session that has ended hears nothing, and its place goes with it.
-            let _ = send(&peer, subscriber.take()).await;
-        });
+        let (ear, subscriber) = (Arc::clone(&ear), Arc::clone(subscriber));
+        runtime.spawn(async move { send(&ear, subscriber.take()).await });
     }))
 }
 
-async fn send(peer: &Peer<RoleServer>, news: News) -> Result<(), ServiceError> {
+async fn send(ear: &Ear, news: News) {
     if news.lists.tools {
-        peer.notify_tool_list_changed().await?;
+        ear.say(ServerNotification::ToolListChangedNotification(ToolListChangedNotification::default())).await;
     }
     if news.lists.prompts {
-        peer.notify_prompt_list_changed().await?;
+        ear.say(ServerNotification::PromptListChangedNotification(PromptListChangedNotification::default())).await;
     }
     if news.lists.resources {
-        peer.notify_resource_list_changed().await?;
+        ear.say(ServerNotification::ResourceListChangedNotification(ResourceListChangedNotification::default())).await;
     }
     for uri in news.updated {
-        peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await?;
+        let update = ResourceUpdatedNotification::new(ResourceUpdatedNotificationParam::new(uri));
+        ear.say(ServerNotification::ResourceUpdatedNotification(update)).await;
     }
-    Ok(())
 }

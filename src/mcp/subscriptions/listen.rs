@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 
 use super::{MOST_URIS, too_many, watch};
 use crate::changes::{Lists, News, Ring, Subscription};
-use crate::mcp::handler::{Handler, Offer, principal};
+use crate::mcp::handler::{Handler, principal};
+use crate::mcp::offer::Offer;
 use crate::mcp::resources;
 
 const LOOKS_AT_ONCE: usize = 8;

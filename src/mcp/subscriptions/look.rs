@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::app::App;
 use crate::changes::Watched;
-use crate::mcp::handler::Offer;
+use crate::mcp::offer::Offer;
 use crate::mcp::resources;
 
 /// How often a watched resource is looked at.
