@@ -219,8 +219,12 @@ fn is_for_the_caller(error: &AppError) -> bool {
     !matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden | ErrorKind::UnknownTool | ErrorKind::Internal)
 }
 
-/// Who calls. Put into the request by the gate in front of the endpoint; without it nothing is answered.
+/// Who calls. Put into the request by the gate in front of the endpoint, or by a transport that has one caller alone; without
+/// it nothing is answered.
 fn principal(context: &RequestContext<RoleServer>) -> Result<Principal, AppError> {
+    if let Some(only) = context.extensions.get::<Principal>() {
+        return Ok(only.clone());
+    }
     let parts = context.extensions.get::<http::request::Parts>();
     let carried = parts.and_then(|parts| parts.extensions.get::<rmcp::model::Extensions>());
     let principal = carried.and_then(|carried| carried.get::<Principal>()).cloned();

@@ -12,6 +12,7 @@
 //! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
 //! | whose session is whose | [`owners`] |
 //! | the last word before a restart | [`restart`] |
+//! | other transports: standard streams, HTTP+SSE of 2024-11-05 | [`pipe`], [`sse`], over [`talk`] |
 
 mod call;
 mod calls;
@@ -21,11 +22,14 @@ mod extras;
 mod handler;
 mod listing;
 mod owners;
+pub mod pipe;
 mod prompts;
 mod resources;
 mod restart;
 mod service;
+mod sse;
 pub mod surface;
+mod talk;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +45,9 @@ use crate::auth::{Principal, SourceRules};
 use handler::{Handler, Offer};
 use owners::{Owners, check_owner};
 use restart::tell_restart;
+use sse::Streams;
 use surface::Surface;
+use talk::Talks;
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -55,6 +61,8 @@ const MOST_BODY_BYTES: usize = 4 << 20;
 pub struct Endpoint {
     service: StreamableHttpService<Handler, LocalSessionManager>,
     owners: web::Data<Owners>,
+    talks: Talks,
+    streams: Arc<Streams>,
 }
 
 impl Endpoint {
@@ -62,6 +70,7 @@ impl Endpoint {
     pub fn new(app: web::Data<App>, surface: Surface, rules: &SourceRules) -> Self {
         let hang_up = app.hang_up.clone();
         let offer = Arc::new(Offer::new(&app, surface));
+        let talks = Talks { app: app.clone(), offer: Arc::clone(&offer) };
         let mut sessions = LocalSessionManager::default();
         sessions.session_config.keep_alive = Some(SESSION_IDLE);
         let sessions = Arc::new(sessions);
@@ -76,7 +85,7 @@ impl Endpoint {
             .cancellation_token(hang_up.child_token())
             .on_request_fn(carry_principal)
             .build();
-        Self { service, owners }
+        Self { service, owners, talks, streams: Arc::default() }
     }
 
     /// The routes below `path`.

@@ -13,6 +13,11 @@ pub(super) fn addr(text: &str) -> Parsed<SocketAddr> {
     numeric.parse().map_err(|_| format!("{text:?} is not an address; write an IP and a port, like 127.0.0.1:8000"))
 }
 
+/// A second server that some client starts must start, too, so with `stdio` the port is a free one.
+pub(super) fn addr_or_default(text: Option<&str>, stdio: bool) -> Parsed<SocketAddr> {
+    addr(text.unwrap_or(if stdio { "127.0.0.1:0" } else { "127.0.0.1:8000" }))
+}
+
 pub(super) fn role(text: &str) -> Parsed<Role> {
     match text {
         "all" => Ok(Role::All),
