@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 /// How many requests may be open at once.
@@ -19,24 +18,12 @@ const PARSE: i32 = -32700;
 const INVALID: i32 = -32600;
 const SERVER: i32 = -32000;
 
-/// What of a message decides its way.
+/// What of a server's message decides its way.
 #[derive(Deserialize)]
 struct Head<'a> {
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
     id: Option<Value>,
-}
-
-/// The part of `notifications/cancelled` that matters here.
-#[derive(Deserialize)]
-struct Cancelled {
-    params: CancelledParams,
-}
-
-#[derive(Deserialize)]
-struct CancelledParams {
-    #[serde(rename = "requestId")]
-    request: Value,
 }
 
 /// A request, by its id as JSON, and its line.
@@ -60,21 +47,14 @@ impl Memory {
     /// # Errors
     /// The line to answer in place of a server, to whom this one is not to be passed on.
     pub(super) fn asked(&mut self, line: &[u8]) -> Result<(), Vec<u8>> {
-        let head = head(line)?;
-        match (head.method.as_deref(), head.id) {
-            (Some(method), Some(id)) => self.request(method, &id, line),
-            (Some("notifications/initialized"), None) => {
-                self.initialized = Some(line.to_vec());
-                Ok(())
-            }
-            (Some("notifications/cancelled"), None) => {
-                if let Ok(cancelled) = serde_json::from_slice::<Cancelled>(line) {
-                    self.forget(&cancelled.params.request.to_string());
-                }
-                Ok(())
-            }
-            _ => Ok(()),
+        let message = read(line)?;
+        match (message["method"].as_str(), &message["id"]) {
+            (Some("notifications/initialized"), Value::Null) => self.initialized = Some(line.to_vec()),
+            (Some("notifications/cancelled"), Value::Null) => self.forget(&message["params"]["requestId"].to_string()),
+            (Some(_), Value::Null) | (None, _) => {}
+            (Some(method), id) => return self.request(method, id, line),
         }
+        Ok(())
     }
 
     fn request(&mut self, method: &str, id: &Value, line: &[u8]) -> Result<(), Vec<u8>> {
@@ -92,7 +72,7 @@ impl Memory {
 
     /// Takes note of a server's line. False where the client has had it before.
     pub(super) fn answered(&mut self, line: &[u8]) -> bool {
-        let Ok(Head { method: None, id: Some(id) }) = head(line) else { return true };
+        let Ok(Head { method: None, id: Some(id) }) = serde_json::from_slice(line) else { return true };
         let id = id.to_string();
         self.forget(&id);
         !self.known.remove(&id)
@@ -121,20 +101,19 @@ pub(super) fn too_long(most: usize) -> Vec<u8> {
     refusal(&Value::Null, INVALID, &format!("a message has at most {most} bytes; bigger files go by file_upload_link"))
 }
 
-fn head(line: &[u8]) -> Result<Head<'_>, Vec<u8>> {
-    let nonsense = |error: &serde_json::Error| refusal(&Value::Null, PARSE, &format!("this is no JSON: {error}"));
-    let is_object = line.trim_ascii_start().first() == Some(&b'{');
-    if is_object || line.trim_ascii().is_empty() {
-        let object: &[u8] = if is_object { line } else { b"{}" }; // an empty line says nothing
-        return serde_json::from_slice(object).map_err(|error| nonsense(&error));
+/// The whole message: what is nested too deeply for a server must not get there, where nobody would answer it.
+fn read(line: &[u8]) -> Result<Value, Vec<u8>> {
+    if line.trim_ascii().is_empty() {
+        return Ok(Value::Null); // says nothing
     }
-    let error = match serde_json::from_slice::<IgnoredAny>(line) {
+    match serde_json::from_slice(line) {
+        Ok(message @ Value::Object(_)) => Ok(message),
         Ok(_) => {
-            refusal(&Value::Null, INVALID, "a message is one JSON object on a line of its own; batches are not taken")
+            let message = "a message is one JSON object on a line of its own; batches are not taken";
+            Err(refusal(&Value::Null, INVALID, message))
         }
-        Err(error) => nonsense(&error),
-    };
-    Err(error)
+        Err(error) => Err(refusal(&Value::Null, PARSE, &format!("this is no JSON: {error}"))),
+    }
 }
 
 fn refusal(id: &Value, code: i32, message: &str) -> Vec<u8> {
