@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::progress::Rising;
+
 /// How many requests may be open at once.
 const MOST_OPEN: usize = 1024;
 /// How many requests that made the session what it is are remembered.
@@ -39,6 +41,7 @@ pub(super) struct Memory {
     initialized: Option<Vec<u8>>,
     /// Answers that the client has had from an earlier server.
     known: HashSet<String>,
+    progress: Rising,
 }
 
 impl Memory {
@@ -70,12 +73,17 @@ impl Memory {
         Ok(())
     }
 
-    /// Takes note of a server's line. False where the client has had it before.
-    pub(super) fn answered(&mut self, line: &[u8]) -> bool {
-        let Ok(Head { method: None, id: Some(id) }) = serde_json::from_slice(line) else { return true };
+    /// Takes note of a server's line, and gives what the client is to hear; nothing where it has heard it before.
+    pub(super) fn answered(&mut self, line: Vec<u8>) -> Option<Vec<u8>> {
+        let Ok(Head { method: None, id: Some(id) }) = serde_json::from_slice(&line) else {
+            return Some(self.progress.raise(line));
+        };
         let id = id.to_string();
         self.forget(&id);
-        !self.known.remove(&id)
+        if self.open.is_empty() {
+            self.progress.forget();
+        }
+        (!self.known.remove(&id)).then_some(line)
     }
 
     fn forget(&mut self, id: &str) {
@@ -147,12 +155,12 @@ mod tests {
             memory.asked(said).expect("passed on");
         }
         for id in [0, 1, 3] {
-            assert!(memory.answered(&response(id)));
+            assert_eq!(memory.answered(response(id)), Some(response(id)));
         }
         let told = [request(0, "initialize"), ready.clone(), level.clone(), request(2, "tools/call")];
         assert_eq!(memory.again(), told);
-        assert!(!memory.answered(&response(0)) && !memory.answered(&response(1)), "the client has had these");
-        assert!(memory.answered(&response(2)));
+        assert_eq!([0, 1].map(|id| memory.answered(response(id))), [None, None], "the client has had these");
+        assert!(memory.answered(response(2)).is_some());
         assert_eq!(memory.again(), told[..3]);
     }
 
@@ -170,7 +178,7 @@ mod tests {
         let mut memory = Memory::default();
         memory.asked(&request(0, "initialize")).expect("passed on");
         assert_eq!(memory.again(), [request(0, "initialize")]);
-        assert!(memory.answered(&response(0)), "the client has not had it yet");
+        assert!(memory.answered(response(0)).is_some(), "the client has not had it yet");
     }
 
     #[test]

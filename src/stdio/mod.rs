@@ -7,13 +7,14 @@
 //! | to find | look in |
 //! |---|---|
 //! | lines in and out of this process | [`lines`] |
-//! | what a conversation needs at its next server | [`memory`] |
+//! | what a conversation needs at its next server | [`memory`], [`progress`] |
 //! | the way of a line to the server and back | [`relay`] |
 //! | how processes on one store find each other | [`door`] |
 
 pub(crate) mod door;
 mod lines;
 mod memory;
+mod progress;
 mod relay;
 
 use std::time::Duration;

@@ -92,8 +92,10 @@ async fn down(output: &mpsc::Sender<Vec<u8>>, memory: &Mutex<Memory>, from: impl
         if read.is_err() || !line.ends_with(b"\n") {
             return Ended::Server; // in the middle of a line it was killed
         }
-        let is_new = memory.lock().answered(&line);
-        if is_new && output.send(line).await.is_err() {
+        let news = memory.lock().answered(line);
+        if let Some(line) = news
+            && output.send(line).await.is_err()
+        {
             return Ended::Client;
         }
     }

@@ -57,6 +57,8 @@ async fn a_killed_holder_costs_the_other_client_nothing() {
         assert_eq!(view["rows"], json!([[LONG_ANSWER]]), "{era:?}: {answer}");
         assert_eq!((&view["job_id"], &view["attempt"]), (&json!(job), &json!(2)), "{answer}");
         assert!(told.iter().all(|note| note["method"] == "notifications/progress"), "nothing comes twice: {told:?}");
+        let numbers: Vec<_> = told.iter().map(|note| note["params"]["progress"].as_f64().expect("a number")).collect();
+        assert!(numbers.windows(2).all(|pair| pair[1] > pair[0]), "they rise through it all: {numbers:?}");
         // It holds the store now, and lets others in.
         let mut third = Started::in_folder(second.folder(), &[]);
         third.begin(era).await;
