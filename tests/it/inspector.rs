@@ -99,7 +99,8 @@ async fn the_inspector_finds_no_fault_in_either_era_and_on_any_transport() {
     let server = Server::start(&["--legacy-sse"]).await;
     let path = path();
     let npx = "npx -y @modelcontextprotocol/inspector@2.12 --cli";
-    let call = "--method tools/call --tool-name data_query --tool-arg sql='select 6 * 7'";
+    // Its list of arguments takes all that follows it.
+    let call = "--tool-arg sql='select 6 * 7' --method tools/call --tool-name data_query";
     for place in [format!("{}/mcp", server.url), "heavylift serve --stdio".to_owned()] {
         for era in ["legacy", "modern"] {
             let command = format!("{npx} --protocol-era {era} {call} {place}");

@@ -208,7 +208,7 @@ async fn what_is_no_message_is_refused_by_name() {
         (json, "{}", 400, "JSON-RPC"),
         (json, &format!("[{ping}]"), 400, "batches"),
         (json, newer.as_str(), 400, "/mcp"),
-        (json, big.as_str(), 413, "4 MiB"),
+        (json, big.as_str(), 413, "4.0 MiB"),
         ("text/plain", ping, 415, "application/json"),
         ("", ping, 415, "application/json"),
     ] {
