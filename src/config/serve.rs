@@ -18,6 +18,7 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+pub use parse::{LogFormat, Role};
 use places::Place;
 pub use places::{QueueConfig, StoreConfig};
 
@@ -118,7 +119,7 @@ pub struct ServeArgs {
     #[arg(
         long,
         env = "HEAVYLIFT_LOG_FILTER",
-        default_value = "info,actix_server=warn,rmcp=warn",
+        default_value = "info,actix_server=warn,rmcp=error",
         value_name = "FILTER"
     )]
     log_filter: String,
@@ -138,6 +139,14 @@ pub struct ServeArgs {
     /// How long a job runs on after the last client that knew of it has gone
     #[arg(long, env = "HEAVYLIFT_ORPHAN_GRACE", default_value = "30s", value_name = "TIME")]
     orphan_grace: String,
+
+    /// How long an MCP session of protocol 2025-11-25 or older is kept that nobody uses
+    #[arg(long, env = "HEAVYLIFT_SESSION_TTL", default_value = "7days", value_name = "TIME")]
+    session_ttl: String,
+
+    /// Sessions that one principal may use at the same time on one server
+    #[arg(long, env = "HEAVYLIFT_MAX_SESSIONS", default_value = "1000", value_name = "NUMBER")]
+    max_sessions: String,
 
     /// Jobs that may wait; one more is refused, to be tried again later
     #[arg(long, env = "HEAVYLIFT_MAX_WAITING", default_value = "10000", value_name = "NUMBER")]
@@ -179,26 +188,6 @@ pub struct ServeArgs {
 pub(super) struct SettingsCommand {
     #[command(flatten)]
     pub(super) args: ServeArgs,
-}
-
-/// Which part of the work a process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Takes calls and runs jobs.
-    All,
-    /// Takes calls; the jobs run on other replicas.
-    Front,
-    /// Runs jobs that other replicas took; serves probes and metrics only.
-    Worker,
-}
-
-/// How logs are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
 }
 
 /// The server's settings, checked.
@@ -246,6 +235,10 @@ pub struct ServeConfig {
     pub link_ttl: Duration,
     /// How long a job runs on unattended.
     pub orphan_grace: Duration,
+    /// How long a session is kept that nobody uses.
+    pub session_ttl: Duration,
+    /// How many sessions one principal may have in use.
+    pub max_sessions: usize,
     /// How many jobs may wait.
     pub max_waiting: usize,
     /// The largest upload.
@@ -308,6 +301,8 @@ impl ServeArgs {
         let result_ttl = faults.take("result_ttl", parse_duration(&self.result_ttl, &(SECOND..=3650 * DAY)));
         let link_ttl = faults.take("link_ttl", parse_duration(&self.link_ttl, &(SECOND..=3650 * DAY)));
         let orphan_grace = faults.take("orphan_grace", parse_duration(&self.orphan_grace, &(Duration::ZERO..=DAY)));
+        let session_ttl = faults.take("session_ttl", parse_duration(&self.session_ttl, &(SECOND..=3650 * DAY)));
+        let max_sessions = faults.take("max_sessions", parse_number(&self.max_sessions, &(1..=100_000)));
         let max_waiting = faults.take("max_waiting", parse_number(&self.max_waiting, &(1..=1_000_000)));
         let max_upload_bytes = faults.take("max_upload_bytes", parse::size(&self.max_upload_bytes, 1));
         let job_memory_bytes = faults.take("job_memory", parse::size(&self.job_memory, 64 << 20));
@@ -352,6 +347,8 @@ impl ServeArgs {
                 result_ttl: result_ttl?,
                 link_ttl: link_ttl?,
                 orphan_grace: orphan_grace?,
+                session_ttl: session_ttl?,
+                max_sessions: usize::try_from(max_sessions?).ok()?,
                 max_waiting: usize::try_from(max_waiting?).ok()?,
                 max_upload_bytes: max_upload_bytes?,
                 job_memory_bytes: job_memory_bytes?,

@@ -11,9 +11,9 @@ use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, CompleteRequestParams,
-    CompleteResult, ContentBlock, GetPromptRequestParams, GetPromptResponse, Implementation, JsonObject,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+    CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse,
+    Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::calls::Calls;
+use super::sessions::Conversation;
 use super::surface::{CallError, Caller, DirectTool, Surface};
 use super::{call, completion, listing, prompts, resources};
 use crate::app::App;
@@ -31,6 +32,26 @@ use crate::error::{AppError, ErrorKind};
 const INSTRUCTIONS: &str = "Heavylift runs heavy data and picture jobs on the server. Files live in a workspace: list them with \
 file_list, put small ones there with file_put, and give people a link for big ones with file_upload_link. A call that takes longer than its wait_seconds answers \
 with a job_id: go on with job_wait. Results are kept; what a job wrote (jobs/<job_id>/<name>) can be the next call's input.";
+
+/// The requests that take parameters, and so can be misspelled.
+const METHODS: [&str; 16] = [
+    "completion/complete",
+    "initialize",
+    "logging/setLevel",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/update",
+    "tools/call",
+    "tools/list",
+];
 
 /// One session's, or one request's, handler.
 #[derive(Clone)]
@@ -67,14 +88,19 @@ impl Handler {
         Caller { app: &self.app, principal, context, handler: self }
     }
 
-    /// The actor behind this conversation, which belongs to one principal for good.
+    /// The actor behind this conversation, which belongs to one principal for good: a session's own, or one that is opened for
+    /// the first who asks.
     ///
     /// # Errors
     /// `NotFound` for anyone else.
-    pub(super) async fn session(&self, principal: &Principal) -> Result<Addr<Session>, AppError> {
+    pub(super) async fn session(&self, caller: &Caller<'_>) -> Result<Addr<Session>, AppError> {
+        if let Some(conversation) = caller.context.extensions.get::<Conversation>() {
+            return Ok(conversation.actor());
+        }
+        let principal = caller.principal;
         let open = || async {
             let owner = principal.owner.clone();
-            let session = self.app.supervisor.send(OpenSession(owner.clone())).await.map_err(CoreError::from)?;
+            let session = self.app.supervisor.send(OpenSession::with(owner.clone())).await.map_err(CoreError::from)?;
             Ok::<_, AppError>((owner, session))
         };
         let (owner, session) = self.session.get_or_try_init(open).await?;
@@ -117,11 +143,32 @@ impl ServerHandler for Handler {
     }
 
     /// Only a request of the same session can be named, and a session is its owner's alone.
-    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, _: NotificationContext<RoleServer>) {
-        let Some(job) = cancelled.request_id.and_then(|request| self.calls.cancelled(request)) else { return };
-        if let Some((_, session)) = self.session.get() {
+    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, context: NotificationContext<RoleServer>) {
+        let Some(request) = cancelled.request_id else { return };
+        let conversation = context.extensions.get::<Conversation>();
+        let known = self.calls.cancelled(request.clone());
+        // Another replica may have the call: the job is called by its request.
+        let Some(job) = known.or_else(|| Some(conversation?.job_of(&request))) else { return };
+        let own = self.session.get().map(|(_, session)| session.clone());
+        if let Some(session) = conversation.map(Conversation::actor).or(own) {
             session.do_send(LeaveJob { job, on_purpose: true });
         }
+    }
+
+    /// What rmcp cannot read as any request that it knows: another method, or a known one with other parameters.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = request.method;
+        let is_misspelled = METHODS.contains(&method.as_str());
+        let message = format!("the parameters of {method} are not as the protocol has them");
+        Err(if is_misspelled {
+            ErrorData::invalid_params(message, None)
+        } else {
+            ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None)
+        })
     }
 
     async fn list_prompts(

@@ -10,23 +10,29 @@
 //! | tools that answer at once | [`service`] |
 //! | what `tools/list` shows | [`listing`] |
 //! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
-//! | whose session is whose | [`owners`] |
+//! | following a job for who waits | [`follow`] |
+//! | sessions of the older protocols | [`sessions`] |
+//! | requests that never become one | [`refusals`] |
 //! | the last word before a restart | [`restart`] |
+//! | the first sign of life | [`early_head`] |
 //! | other transports: standard streams, HTTP+SSE of 2024-11-05 | [`pipe`], [`sse`], over [`talk`] |
 
 mod call;
 mod calls;
 mod completion;
 mod cursor;
+mod early_head;
 mod extras;
+mod follow;
 mod handler;
 mod listing;
-mod owners;
 pub mod pipe;
 mod prompts;
+mod refusals;
 mod resources;
 mod restart;
 mod service;
+mod sessions;
 mod sse;
 pub mod surface;
 mod talk;
@@ -37,30 +43,31 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, EitherBody};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpMessage as _, HttpRequest, Scope, web};
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp_actix_web::transport::StreamableHttpService;
 
 use crate::app::App;
 use crate::auth::{Principal, SourceRules};
+use early_head::head_soon;
 use handler::{Handler, Offer};
-use owners::{Owners, check_owner};
+use refusals::speak_json_rpc;
 use restart::tell_restart;
+use sessions::{Sessions, for_principal};
 use sse::Streams;
 use surface::Surface;
 use talk::Talks;
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a legacy session may be idle. Many clients never begin anew on the 404 that follows, and people take breaks.
-const SESSION_IDLE: Duration = Duration::from_hours(12);
 /// The largest request body; big files go to `/files`.
 const MOST_BODY_BYTES: usize = 4 << 20;
+
+/// rmcp's answer, or one of the middlewares' around it: the principal's, the refusals', the restart's, the early head's.
+type Answer = EitherBody<EitherBody<EitherBody<EitherBody<BoxBody>>>>;
 
 /// The endpoint, to be mounted in every worker of the server.
 #[derive(Clone)]
 pub struct Endpoint {
-    service: StreamableHttpService<Handler, LocalSessionManager>,
-    owners: web::Data<Owners>,
+    service: StreamableHttpService<Handler, Sessions>,
     talks: Talks,
     streams: Arc<Streams>,
 }
@@ -71,13 +78,12 @@ impl Endpoint {
         let hang_up = app.hang_up.clone();
         let offer = Arc::new(Offer::new(&app, surface));
         let talks = Talks { app: app.clone(), offer: Arc::clone(&offer) };
-        let mut sessions = LocalSessionManager::default();
-        sessions.session_config.keep_alive = Some(SESSION_IDLE);
-        let sessions = Arc::new(sessions);
-        let owners = web::Data::new(Owners::new(Arc::clone(&sessions)));
+        let sessions = Sessions::new(Arc::clone(&app));
         let service = StreamableHttpService::builder()
             .service_factory(Arc::new(move || Ok(Handler::new(app.clone(), Arc::clone(&offer)))))
-            .session_manager(sessions)
+            .session_manager(Arc::clone(&sessions))
+            .session_store(sessions)
+            .disable_sse_retry() // our streams say it, under names that other replicas know
             .allowed_hosts(rules.hosts().to_vec())
             .allowed_origins(rules.origins().to_vec())
             .max_request_body_bytes(MOST_BODY_BYTES)
@@ -85,7 +91,7 @@ impl Endpoint {
             .cancellation_token(hang_up.child_token())
             .on_request_fn(carry_principal)
             .build();
-        Self { service, owners, talks, streams: Arc::default() }
+        Self { service, talks, streams: Arc::default() }
     }
 
     /// The routes below `path`.
@@ -96,7 +102,7 @@ impl Endpoint {
         impl actix_web::dev::ServiceFactory<
             actix_web::dev::ServiceRequest,
             Config = (),
-            Response = actix_web::dev::ServiceResponse<EitherBody<EitherBody<BoxBody>>>,
+            Response = actix_web::dev::ServiceResponse<Answer>,
             Error = actix_web::Error,
             InitError = (),
         > + use<>,
@@ -104,14 +110,16 @@ impl Endpoint {
         self.service
             .clone()
             .scope_with_path(path)
-            .app_data(self.owners.clone())
-            .wrap(from_fn(check_owner))
+            .wrap(from_fn(for_principal))
+            .wrap(from_fn(speak_json_rpc))
             .wrap(from_fn(tell_restart))
+            .wrap(from_fn(head_soon))
     }
 }
 
 /// Hands the principal, found by `auth`, to the protocol's handlers.
 fn carry_principal(request: &HttpRequest, extensions: &mut rmcp::model::Extensions) {
+    early_head::routed(request);
     if let Some(principal) = request.extensions().get::<Principal>() {
         extensions.insert(principal.clone());
     }

@@ -3,9 +3,29 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{LogFormat, Role, Url, keys, parse_bytes};
+use super::{Url, keys, parse_bytes};
 
 type Parsed<T> = Result<T, String>;
+
+/// Which part of the work a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Takes calls and runs jobs.
+    All,
+    /// Takes calls; the jobs run on other replicas.
+    Front,
+    /// Runs jobs that other replicas took; serves probes and metrics only.
+    Worker,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
 
 pub(super) fn addr(text: &str) -> Parsed<SocketAddr> {
     let numeric = text.trim().strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
@@ -85,7 +105,7 @@ pub(super) fn log(text: &str) -> Parsed<LogFormat> {
 }
 
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
-    let example = "write a level or levels by module, like info,actix_server=warn,rmcp=warn";
+    let example = "write a level or levels by module, like info,actix_server=warn,rmcp=error";
     let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
     parsed.map(|_| text.to_owned()).map_err(|error| format!("{text:?} is not a filter ({error}); {example}"))
 }
