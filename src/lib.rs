@@ -13,6 +13,7 @@
 //! | the settings | [`config`] |
 //! | bytes on disk or in Azure, jobs that wait | [`store`], [`queue`] |
 //! | how Azure is spoken to: tries, time-outs, identity | [`azure`] |
+//! | the server that an AI client starts itself | [`stdio`] |
 //! | what goes wrong, and how it looks outside | [`error`] |
 //! | logs | [`telemetry`] |
 //! | the command line and the client | [`cli`] |
@@ -30,6 +31,7 @@ pub mod mcp;
 pub mod pages;
 pub mod queue;
 mod scratch;
+mod stdio;
 pub mod store;
 pub mod telemetry;
 mod tls;

@@ -18,6 +18,7 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+pub use parse::{LogFormat, Role};
 use places::Place;
 pub use places::{QueueConfig, StoreConfig};
 
@@ -26,12 +27,25 @@ const DAY: Duration = Duration::from_hours(24);
 /// The platform may kill a replica 30 s after SIGTERM, and the rest of a shutdown needs its share.
 const MAX_DRAIN: Duration = Duration::from_secs(15);
 
+/// AI clients kill a server that has not ended 2 to 4 s after them.
+const MAX_STDIO_DRAIN: Duration = SECOND;
+
 /// The settings of `heavylift serve`, as written on the command line or in the environment.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, env = "HEAVYLIFT_ADDR", default_value = "127.0.0.1:8000", value_name = "IP:PORT")]
-    addr: String,
+    /// Address to listen on; port 0 takes a free one. By default 127.0.0.1:8000, or with --stdio a free port of 127.0.0.1
+    #[arg(long, env = "HEAVYLIFT_ADDR", value_name = "IP:PORT")]
+    addr: Option<String>,
+
+    /// Speak MCP on standard input and output with the AI client that started this process, too; ends with it
+    #[arg(long, env = "HEAVYLIFT_STDIO", default_value = "false", default_missing_value = "true",
+        num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    stdio: String,
+
+    /// Serve the HTTP+SSE transport of protocol 2024-11-05 at /sse and /messages, too, for clients that know no newer
+    #[arg(long, env = "HEAVYLIFT_LEGACY_SSE", default_value = "false", default_missing_value = "true",
+        num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    legacy_sse: String,
 
     /// Where jobs, results and files are kept: a folder as its file: URL, or <https://ACCOUNT.blob.core.windows.net/CONTAINER>
     /// with or without a folder in it; by default a folder in the user's data folder
@@ -158,7 +172,7 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_LEASE", default_value = "60s", value_name = "TIME")]
     lease: String,
 
-    /// Time that running jobs get at shutdown before they are queued again, at most 15s
+    /// Time that running jobs get at shutdown before they are queued again, at most 15s, with --stdio at most 1s
     #[arg(long, env = "HEAVYLIFT_DRAIN_GRACE", default_value = "15s", value_name = "TIME")]
     drain_grace: String,
 
@@ -180,31 +194,15 @@ pub(super) struct SettingsCommand {
     pub(super) args: ServeArgs,
 }
 
-/// Which part of the work a process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Takes calls and runs jobs.
-    All,
-    /// Takes calls; the jobs run on other replicas.
-    Front,
-    /// Runs jobs that other replicas took; serves probes and metrics only.
-    Worker,
-}
-
-/// How logs are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
-}
-
 /// The server's settings, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeConfig {
     /// What to bind; port 0 takes a free one.
     pub addr: SocketAddr,
+    /// Whether MCP is spoken on standard input and output, too.
+    pub stdio: bool,
+    /// Whether the transport of protocol 2024-11-05 is served, too.
+    pub legacy_sse: bool,
     /// Where everything is kept; made at start where it is missing.
     pub store: StoreConfig,
     /// Existing data in everyone's workspace.
@@ -277,7 +275,9 @@ impl ServeArgs {
             None => Ok(available_cores() as u64),
         };
         let role = faults.take("role", parse::role(&self.role));
-        let addr = faults.take("addr", parse::addr(&self.addr));
+        let stdio = faults.take("stdio", parse::boolean(&self.stdio));
+        let addr = faults.take("addr", parse::addr_or_default(self.addr.as_deref(), stdio == Some(true)));
+        let legacy_sse = faults.take("legacy_sse", parse::boolean(&self.legacy_sse));
         let store = faults.take("store", places::store(self.store.as_ref()));
         let queue = faults.take("queue", places::queue(&self.queue, store.as_ref()));
         if let (Some(part @ (Role::Front | Role::Worker)), Some(QueueConfig::Local)) = (role, &queue) {
@@ -293,6 +293,11 @@ impl ServeArgs {
         let threads_per_job = faults.take("threads_per_job", numbers(&self.threads_per_job));
         let public_url = faults.take("public_url", self.public_url.as_deref().map(parse::public_url).transpose());
         let api_keys = faults.take("api_keys", self.api_keys.as_deref().map(parse::api_keys).transpose());
+        if stdio == Some(true) && (api_keys.as_ref().is_some_and(Option::is_some) || role == Some(Role::Worker)) {
+            let message =
+                "serves the one who starts it, without a key; leave out --api-keys and --role worker, or this";
+            faults.add("stdio", message);
+        }
         let allow_anonymous = faults.take("allow_anonymous", parse::boolean(&self.allow_anonymous));
         let allowed_hosts = faults.take("allowed_hosts", parse::hosts(&self.allowed_hosts));
         let allowed_origins = faults.take("allowed_origins", parse::origins(&self.allowed_origins));
@@ -311,6 +316,7 @@ impl ServeArgs {
         let job_deadline = faults.take("job_deadline", parse_duration(&self.job_deadline, &(SECOND..=30 * DAY)));
         let lease = faults.take("lease", parse_duration(&self.lease, &(SECOND..=DAY)));
         let drain_grace = faults.take("drain_grace", parse_duration(&self.drain_grace, &(Duration::ZERO..=MAX_DRAIN)));
+        let drain_grace = drain_grace.map(|grace| if stdio == Some(true) { grace.min(MAX_STDIO_DRAIN) } else { grace });
         let scratch = faults.take("scratch", places::scratch(self.scratch.as_deref(), store.as_ref()));
         let folder = store.as_ref().and_then(StoreConfig::folder);
         let own = mounts::Own {
@@ -328,6 +334,8 @@ impl ServeArgs {
         let config = || {
             Some(ServeConfig {
                 addr: addr?,
+                stdio: stdio?,
+                legacy_sse: legacy_sse?,
                 store: store?,
                 mounts: mounts?,
                 queue: queue?,

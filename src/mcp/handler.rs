@@ -352,9 +352,9 @@ fn is_for_the_caller(error: &AppError) -> bool {
     !matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden | ErrorKind::UnknownTool | ErrorKind::Internal)
 }
 
-/// Who calls. Put into the request by the door; without it nothing is answered.
+/// Who calls. Put into the request by the door, or by a transport that has one caller alone; without it nothing is answered.
 pub(super) fn principal(extensions: &Extensions) -> Result<Principal, AppError> {
-    let principal = carried::<Principal>(extensions).cloned();
+    let principal = extensions.get::<Principal>().or_else(|| carried(extensions)).cloned();
     principal.ok_or_else(|| AppError::new(ErrorKind::Unauthorized, "this request brought no API key"))
 }
 

@@ -17,6 +17,7 @@
 //! | what is asked back, what is told besides | [`ask`], [`logging`] |
 //! | lists in pages, and how long they may be kept | [`cursor`], [`freshness`] |
 //! | the way from actix-web to rmcp and back | [`door`], with [`patience`] and [`refusals`] |
+//! | other transports: standard streams, HTTP+SSE of 2024-11-05 | [`pipe`], [`sse`], over [`talk`] |
 
 mod ask;
 mod call;
@@ -34,14 +35,17 @@ mod logging;
 mod memory;
 mod offer;
 mod patience;
+pub mod pipe;
 mod prompts;
 mod questions;
 mod refusals;
 mod resources;
 mod service;
 mod sessions;
+mod sse;
 mod subscriptions;
 pub mod surface;
+mod talk;
 mod tasks;
 
 use std::sync::Arc;
@@ -53,10 +57,11 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use crate::app::App;
 use crate::auth::SourceRules;
 use door::Door;
-use handler::Handler;
 use offer::Offer;
 use sessions::Sessions;
+use sse::Streams;
 use surface::Surface;
+use talk::Talks;
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -65,7 +70,11 @@ const MOST_BODY_BYTES: usize = 4 << 20;
 
 /// The endpoint, to be mounted in every worker of the server.
 #[derive(Clone)]
-pub struct Endpoint(web::Data<Door>);
+pub struct Endpoint {
+    door: web::Data<Door>,
+    talks: Talks,
+    streams: Arc<Streams>,
+}
 
 impl Endpoint {
     /// The endpoint of `app` that offers `surface`, for the hosts and origins that `rules` allow.
@@ -80,15 +89,15 @@ impl Endpoint {
             .with_cancellation_token(app.hang_up.child_token());
         let sessions = Sessions::new(Arc::clone(&app));
         config.session_store = Some(Arc::clone(&sessions) as _);
-        let (offer, own) = (Arc::new(Offer::new(&app, surface)), Arc::clone(&app));
-        let handler = move || Ok(Handler::new(Arc::clone(&own), Arc::clone(&offer)));
-        let service = StreamableHttpService::new(handler, sessions, config);
-        Self(web::Data::new(Door { app, service }))
+        let talks = Talks { app: Arc::clone(&app), offer: Arc::new(Offer::new(&app, surface)) };
+        let of_talks = talks.clone();
+        let service = StreamableHttpService::new(move || Ok(of_talks.handler()), sessions, config);
+        Self { door: web::Data::new(Door { app, service }), talks, streams: Arc::default() }
     }
 
     /// Adds the endpoint's routes.
     pub fn routes(&self, config: &mut web::ServiceConfig) {
         let answer = || web::route().to(door::answer);
-        config.service(web::resource(["/mcp", "/mcp/"]).app_data(self.0.clone()).route(answer()));
+        config.service(web::resource(["/mcp", "/mcp/"]).app_data(self.door.clone()).route(answer()));
     }
 }

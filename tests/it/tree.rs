@@ -130,6 +130,7 @@ fn the_readme_names_the_two_commands() {
             "cd ",
             "curl ",
             "claude ",
+            "npx ",
             "printf ",
             "./target/release/heavylift ",
         ];
