@@ -117,7 +117,10 @@ impl Changes {
                 }
             }
         }
-        self.list(List::Resources(&record.owner));
+        // It joins the list with its result: a change for every turn before would have clients read lists all the time.
+        if record.state.is_terminal() {
+            self.list(List::Resources(&record.owner));
+        }
     }
 
     /// Everything that is watched. Where that is nothing, whoever asked is to ask no more: the next

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::harness::Caller;
 
+/// What every session hears when a file or a job's result comes or goes.
+pub(crate) const LIST_CHANGED: &str = "notifications/resources/list_changed";
+
 /// One server-sent event.
 #[derive(Debug)]
 pub(crate) struct Event {
