@@ -183,6 +183,10 @@ impl ServerHandler for Handler {
     }
 
     async fn set_level(&self, request: SetLevel, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        let principal = principal(&context.extensions)?;
+        if self.caller(&principal, &context).is_sessionless() {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "logging/setLevel", None));
+        }
         self.memory(&context.extensions).level.set(&request);
         Ok(())
     }
