@@ -86,7 +86,15 @@ fn each_outside_thing_has_one_door() {
     let none = Vec::<String>::new();
     let here = "tests/it/tree.rs";
     // The client speaks MCP too; the error table has the codes; the arguments are the client's JSON objects.
-    let mcp = ["src/mcp/", "src/cli/client/", "src/error", "src/cli/arguments.rs", "src/cli/demo.rs", "benches/", "tests/it/"];
+    let mcp = [
+        "src/mcp/",
+        "src/cli/client/",
+        "src/error",
+        "src/cli/arguments.rs",
+        "src/cli/demo.rs",
+        "benches/",
+        "tests/it/",
+    ];
     assert_eq!(strays(&["rmcp::", "rmcp_actix_web"], &mcp), none, "rmcp belongs to src/mcp");
     let environment = ["src/config/", here];
     assert_eq!(

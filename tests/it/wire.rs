@@ -61,12 +61,17 @@ fn event(block: &str) -> Option<Event> {
     (!data.is_empty()).then(|| Event { name, data: serde_json::from_str(&data).expect("JSON") })
 }
 
+/// Where a request of 2026-07-28 says what its client can do.
+pub(crate) const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+
 /// A request of 2026-07-28.
 pub(crate) fn newest(caller: &Caller, method: &str, mut params: Value) -> RequestBuilder {
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
     params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({"name": "wire", "version": "1"});
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
-    let name = params["name"].as_str().map(str::to_owned);
+    if params["_meta"][CAPABILITIES].is_null() {
+        params["_meta"][CAPABILITIES] = json!({});
+    }
+    let name = params["name"].as_str().or(params["uri"].as_str()).map(str::to_owned);
     let mut request =
         post(caller, "2026-07-28", &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             .header("Mcp-Method", method);
@@ -105,8 +110,13 @@ const SESSION_VERSION: &str = "2025-11-25";
 
 impl Session {
     pub(crate) async fn open(caller: &Caller) -> Self {
+        Self::open_as(caller, &json!({})).await
+    }
+
+    /// One of a client that can do `capabilities`.
+    pub(crate) async fn open_as(caller: &Caller, capabilities: &Value) -> Self {
         let me = json!({"name": "wire", "version": "1"});
-        let params = json!({"protocolVersion": SESSION_VERSION, "capabilities": {}, "clientInfo": me});
+        let params = json!({"protocolVersion": SESSION_VERSION, "capabilities": capabilities, "clientInfo": me});
         let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
         let response = post(caller, SESSION_VERSION, &body).send().await.expect("an answer");
         let id = response.headers()["mcp-session-id"].to_str().expect("an id").to_owned();
@@ -126,11 +136,35 @@ impl Session {
         self.request_by(&self.caller, id, method, params)
     }
 
+    /// The reply to a request.
+    pub(crate) async fn ask(&self, id: u32, method: &str, params: &Value) -> Value {
+        reply(self.request(id, method, params).send().await.expect("an answer")).await
+    }
+
+    /// The session's own stream, for what belongs to no request.
+    pub(crate) async fn stream(&self) -> Events {
+        let request = self.caller.request(Method::GET, "/mcp").header("Accept", "text/event-stream");
+        let request = request.header("MCP-Protocol-Version", SESSION_VERSION).header("Mcp-Session-Id", &self.id);
+        Events::of(request.send().await.expect("an answer"))
+    }
+
+    /// Answers a request of the server's.
+    pub(crate) async fn respond(&self, request: &Value, result: &Value) {
+        let body = json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
+        let request = post(&self.caller, SESSION_VERSION, &body).header("Mcp-Session-Id", &self.id);
+        assert_eq!(request.send().await.expect("an answer").status(), 202);
+    }
+
     pub(crate) async fn notify(&self, method: &str, params: &Value) {
         let body = json!({"jsonrpc": "2.0", "method": method, "params": params});
         let request = post(&self.caller, SESSION_VERSION, &body).header("Mcp-Session-Id", &self.id);
         assert_eq!(request.send().await.expect("an answer").status(), 202);
     }
+}
+
+/// The reply to a request of 2026-07-28.
+pub(crate) async fn ask(caller: &Caller, method: &str, params: Value) -> Value {
+    reply(newest(caller, method, params).send().await.expect("an answer")).await
 }
 
 /// Everything that was said until the stream's end; the last is the reply.
