@@ -11,7 +11,7 @@ use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, CompleteRequestParams,
-    CompleteResult, ContentBlock, DiscoverResult, Extensions, GetPromptRequestParams, GetPromptResponse,
+    CompleteResult, ContentBlock, DiscoverResult, ErrorCode, Extensions, GetPromptRequestParams, GetPromptResponse,
     Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
     PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
     SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
@@ -182,7 +182,11 @@ impl ServerHandler for Handler {
         subscriptions::listen(self, context).await
     }
 
-    async fn set_level(&self, request: SetLevel, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+    async fn set_level(&self, request: SetLevel, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        let principal = principal(&context.extensions)?;
+        if self.caller(&principal, &context).is_sessionless() {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "logging/setLevel", None));
+        }
         self.level.set(&request);
         Ok(())
     }
