@@ -123,7 +123,7 @@ async fn measure(store: &'static str, replicas: usize, scratch: &Path, ports: Ve
     let start = now();
     let callers = cores.iter().zip(&supervisors).enumerate().flat_map(|(replica, (core, supervisor))| {
         (0..CALLERS_EACH).map(move |caller| async move {
-            let session = supervisor.send(OpenSession(Owner::local())).await.expect("alive");
+            let session = supervisor.send(OpenSession::with(Owner::local())).await.expect("alive");
             let mut times = Vec::new();
             for round in 0..JOBS_EACH / CALLERS_EACH {
                 let call = nothing::call((replica * CALLERS_EACH + caller) * JOBS_EACH + round);

@@ -257,6 +257,7 @@ pub(crate) fn core_config(config: &ServeConfig) -> CoreConfig {
     CoreConfig {
         lease: config.lease,
         result_ttl: config.result_ttl,
+        session_ttl: config.session_ttl,
         orphan_grace: config.orphan_grace,
         deadline: config.job_deadline,
         heartbeat: HEARTBEAT,

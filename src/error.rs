@@ -240,7 +240,7 @@ impl From<CoreError> for AppError {
             CoreError::Queue(error) => return error.into(),
             CoreError::NoSuchJob(_) => ErrorKind::NotFound,
             CoreError::KeyConflict(_) => ErrorKind::Conflict,
-            CoreError::Unreadable { .. } => ErrorKind::Internal,
+            CoreError::Unreadable { .. } | CoreError::Session(_) => ErrorKind::Internal,
             CoreError::Draining | CoreError::Restarting => ErrorKind::Unavailable,
         };
         Self::new(kind, error.to_string())

@@ -21,6 +21,7 @@ use crate::model::{JobId, JobRecord, JobState, Owner};
 use crate::mounts::Mounts;
 use crate::ports::Ports;
 use crate::records::{Records, Versioned, is_conflict};
+use crate::sessions::Sessions;
 use crate::workspace::Workspace;
 
 /// How often a job that runs elsewhere is looked at, while somebody watches; the first times it is sooner.
@@ -38,6 +39,8 @@ pub struct CoreConfig {
     pub lease: Duration,
     /// How long a finished job and its files are kept.
     pub result_ttl: Duration,
+    /// How long what a session began with is kept after its last use.
+    pub session_ttl: Duration,
     /// How long a job goes on when nobody is attached and its id was not handed out.
     pub orphan_grace: Duration,
     /// How long one attempt may take.
@@ -64,6 +67,7 @@ impl CoreConfig {
             replica: JobId::random().to_string(),
             lease: Duration::from_mins(1),
             result_ttl: Duration::from_hours(24),
+            session_ttl: Duration::from_hours(24 * 7),
             orphan_grace: Duration::from_secs(30),
             deadline: Duration::from_hours(1),
             heartbeat: Duration::from_secs(10),
@@ -87,6 +91,8 @@ pub struct Core {
     pub ports: Ports,
     /// Job records.
     pub records: Records,
+    /// Sessions of the protocol.
+    pub sessions: Sessions,
     /// Principals' files.
     pub workspace: Workspace,
     /// Inputs that may be wanted again.
@@ -105,6 +111,7 @@ impl Core {
     /// The core on `ports`, running `catalogue` in `compute`.
     pub fn new(config: CoreConfig, catalogue: Catalogue, ports: Ports, compute: Compute) -> Self {
         let records = Records::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), config.result_ttl);
+        let sessions = Sessions::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), config.session_ttl);
         let workspace = Workspace::new(Arc::clone(&ports.store), records.clone());
         // Named by the process: another one's files are none of ours.
         let cache = InputCache::new(config.scratch.join(format!("cache-{}", config.replica)), config.cache_bytes);
@@ -113,6 +120,7 @@ impl Core {
             catalogue: Arc::new(catalogue),
             ports,
             records,
+            sessions,
             workspace,
             cache,
             board: Board::default(),

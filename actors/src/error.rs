@@ -25,6 +25,9 @@ pub enum CoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// What a session began with cannot be read. It is left as it is.
+    #[error("the record of the session cannot be read ({0}); initialize a new session")]
+    Session(String),
     /// The server is shutting down and takes nothing new.
     #[error("the server is shutting down; try again in a few seconds")]
     Draining,

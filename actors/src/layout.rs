@@ -9,6 +9,10 @@
 //! owners/<owner>/jobs/<newest-first key>  index for listing
 //! owners/<owner>/keys/<sha256>            idempotency key → job
 //! owners/<owner>/files/<path>             the workspace
+//! sessions/<owner>/<session>/session.json what a session began with
+//! sessions/<owner>/<session>/wishes.json  what its client wants to be told of
+//! sessions/<owner>/<session>/jobs/<id>    which job a request became, where it is not the one that its name says
+//! sessions/<owner>/<session>/replies/<id> a client's answer on its way to the replica that asked
 //! server/link-key                         what signs links, shared by all replicas
 //! server/sweeper                          which replica sweeps
 //! ```
@@ -16,7 +20,7 @@
 use time::OffsetDateTime;
 use tools::WorkspacePath;
 
-use crate::model::{JobId, JobRecord, Owner};
+use crate::model::{JobId, JobRecord, Owner, SessionId};
 use crate::ports::Key;
 
 /// Below it lies the marker of every job that is not yet terminal.
@@ -104,6 +108,41 @@ pub fn files_prefix(owner: &Owner) -> String {
 /// A workspace file.
 pub fn file(owner: &Owner, path: &WorkspacePath) -> Key {
     Key::new(format!("{}{path}", files_prefix(owner)))
+}
+
+/// Below it lies everything of every session.
+pub const SESSIONS: &str = "sessions/";
+
+/// Everything of one session. It names the owner, so that nobody else finds it.
+pub fn session_prefix(owner: &Owner, session: &SessionId) -> String {
+    format!("{SESSIONS}{owner}/{session}/")
+}
+
+/// What a session began with.
+pub fn session(owner: &Owner, session: &SessionId) -> Key {
+    Key::new(format!("{}session.json", session_prefix(owner, session)))
+}
+
+/// Whose and which session a key of [`session`] stands for.
+pub fn session_of(key: &Key) -> Option<(Owner, SessionId)> {
+    let (owner, rest) = key.after(SESSIONS)?.split_once('/')?;
+    let session = rest.strip_suffix("/session.json")?;
+    Some((owner.parse().ok()?, session.parse().ok()?))
+}
+
+/// What a session's client wants to be told of.
+pub fn session_wishes(owner: &Owner, session: &SessionId) -> Key {
+    Key::new(format!("{}wishes.json", session_prefix(owner, session)))
+}
+
+/// Which job a request of a session became. `request` stands for the id that the job would have had.
+pub fn session_job(owner: &Owner, session: &SessionId, request: &JobId) -> Key {
+    Key::new(format!("{}jobs/{request}", session_prefix(owner, session)))
+}
+
+/// A client's answer. `reply` was checked by who made it.
+pub fn session_reply(owner: &Owner, session: &SessionId, reply: &JobId) -> Key {
+    Key::new(format!("{}replies/{reply}", session_prefix(owner, session)))
 }
 
 /// What signs links.

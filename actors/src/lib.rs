@@ -13,7 +13,7 @@
 //! | whose attempt it is | `leases` |
 //! | inputs on local disk | [`cache`] |
 //! | what is in motion and who watches | [`board`] |
-//! | where things lie in the store | [`layout`], [`records`], [`workspace`], [`mounts`], [`keys`] |
+//! | where things lie in the store | [`layout`], [`records`], [`sessions`], [`workspace`], [`mounts`], [`keys`] |
 
 pub mod board;
 pub mod cache;
@@ -33,6 +33,7 @@ pub mod ports;
 pub mod records;
 pub mod retry;
 pub mod session;
+pub mod sessions;
 pub mod submit;
 pub mod supervisor;
 pub mod workspace;
@@ -42,7 +43,8 @@ pub use board::{Board, Watch};
 pub use compute::Compute;
 pub use error::CoreError;
 pub use mounts::{MountName, Mounts};
-pub use session::{FollowJob, LeaveJob, Note, Session, SubmitJob};
+pub use session::{Activity, FollowJob, IdleEnd, InUse, LeaveJob, Note, Session, SubmitJob};
+pub use sessions::{SessionRecord, Sessions};
 pub use submit::{Call, Submitted};
 pub use supervisor::{Drain, OpenSession, Recover, Supervisor, Sweep};
 pub use workspace::{FoundFile, Workspace};

@@ -5,5 +5,5 @@
 mod ids;
 mod record;
 
-pub use ids::{BadId, JobId, Owner};
+pub use ids::{BadId, JobId, Owner, SessionId};
 pub use record::{Artifact, Cause, JobError, JobInput, JobOutcome, JobRecord, JobState, Lease};

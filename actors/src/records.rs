@@ -2,7 +2,7 @@
 //!
 //! Used by `Session` (accept, cancel), `Job` (swap), `Supervisor` (recover, sweep) and the server's read routes.
 
-mod sealed;
+pub(crate) mod sealed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +95,18 @@ impl Records {
     pub async fn swap(&self, record: &JobRecord, etag: &Etag) -> Result<Etag, CoreError> {
         let expect = Expect::Etag(etag.clone());
         Ok(self.store.put(&layout::record(&record.id), sealed::seal(record), expect).await?)
+    }
+
+    /// Takes the entry of a job that was not created, since another has its id, out of their owner's index.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn unlist_namesake(&self, record: &JobRecord) -> Result<(), CoreError> {
+        let entry = layout::index(record);
+        match self.load(&record.id).await? {
+            Some(other) if layout::index(&other.record) == entry => Ok(()), // accepted in the same moment
+            _ => Ok(self.store.delete(&entry).await?),
+        }
     }
 
     /// Takes a terminal job's marker away.
@@ -231,19 +243,28 @@ impl Records {
     }
 
     async fn remove_below(&self, prefix: &str, unwanted: impl Fn(&Key) -> bool + Send) -> Result<(), CoreError> {
-        let mut after = None;
-        loop {
-            let page = self.store.list(prefix, after.as_ref(), 1000).await?;
-            after = page.entries.last().map(|entry| entry.key.clone());
-            let unwanted: Vec<Key> = page.entries.into_iter().map(|entry| entry.key).filter(&unwanted).collect();
-            let deletes = unwanted.into_iter().map(|key| {
-                let store = Arc::clone(&self.store);
-                async move { store.delete(&key).await }
-            });
-            stream::iter(deletes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-            if !page.more {
-                return Ok(());
-            }
+        remove_below(&self.store, prefix, unwanted).await
+    }
+}
+
+/// Removes every blob of `store` below `prefix` that is `unwanted`.
+pub(crate) async fn remove_below(
+    store: &Arc<dyn BlobStore>,
+    prefix: &str,
+    unwanted: impl Fn(&Key) -> bool + Send,
+) -> Result<(), CoreError> {
+    let mut after = None;
+    loop {
+        let page = store.list(prefix, after.as_ref(), 1000).await?;
+        after = page.entries.last().map(|entry| entry.key.clone());
+        let unwanted: Vec<Key> = page.entries.into_iter().map(|entry| entry.key).filter(&unwanted).collect();
+        let deletes = unwanted.into_iter().map(|key| {
+            let store = Arc::clone(store);
+            async move { store.delete(&key).await }
+        });
+        stream::iter(deletes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        if !page.more {
+            return Ok(());
         }
     }
 }

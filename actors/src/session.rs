@@ -1,7 +1,10 @@
 //! One caller's conversation: an MCP session of protocol 2025-11-25 or older, or one request of a later one.
 //!
 //! Opened by the `Supervisor` for the front doors. It knows whose it is, turns calls into jobs for that principal and nobody
-//! else (I5), follows them, and speaks while they are silent: progress, heartbeats, the end.
+//! else (I5), follows them, and speaks while they are silent: progress, heartbeats, the end. One that nobody uses for a while
+//! ends itself and says so; what it began with stays in the store ([`crate::sessions`]).
+
+mod activity;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +20,8 @@ use crate::model::{JobId, JobRecord, Owner};
 use crate::ports::StoreErrorKind;
 use crate::submit::{Call, Submitted};
 
+pub use activity::{Activity, InUse};
+
 /// At most this many notes wait for a slow reader; progress beyond them is dropped, the end is not.
 const NOTES: usize = 8;
 /// Two notes of progress are at least this far apart.
@@ -24,11 +29,23 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 /// How long to wait before a store that does not answer is asked again.
 const REST: Duration = Duration::from_secs(1);
 
-/// One caller's conversation. Ends when nobody holds its address and it follows nothing more.
+/// One caller's conversation. Ends when nobody holds its address and it follows nothing more, or when it was idle for long.
 pub struct Session {
     core: Core,
     /// Whose it is; never changes.
     owner: Owner,
+    /// For a session of the protocol: when it ends.
+    idle_end: Option<IdleEnd>,
+}
+
+/// How a session ends that nobody uses.
+pub struct IdleEnd {
+    /// After how long.
+    pub after: Duration,
+    /// What counts as use.
+    pub activity: Arc<Activity>,
+    /// Whom to tell of the end.
+    pub tell: Box<dyn FnOnce() + Send>,
 }
 
 /// What a session says about a job it follows.
@@ -44,13 +61,32 @@ pub enum Note {
 
 impl Session {
     /// A conversation with `owner`.
-    pub fn new(core: Core, owner: Owner) -> Self {
-        Self { core, owner }
+    pub fn new(core: Core, owner: Owner, idle_end: Option<IdleEnd>) -> Self {
+        Self { core, owner, idle_end }
+    }
+
+    /// Ends the session once it was idle for its time; looks again when that can first be.
+    fn end_when_idle(&mut self, ctx: &mut Context<Self>) {
+        let Some(end) = &self.idle_end else { return };
+        let clock = Arc::clone(&self.core.ports.clock);
+        let rest = end.activity.rest(end.after, clock.now());
+        if rest.is_zero() {
+            if let Some(end) = self.idle_end.take() {
+                (end.tell)();
+            }
+            return ctx.stop();
+        }
+        let due = async move { clock.sleep(rest).await };
+        ctx.spawn(due.into_actor(self).map(|(), session, ctx| session.end_when_idle(ctx)));
     }
 }
 
 impl Actor for Session {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.end_when_idle(ctx);
+    }
 }
 
 /// Turn a call into a job.
@@ -111,8 +147,9 @@ impl Handler<LeaveJob> for Session {
             if !on_purpose && core.board.watchers(&job) > 0 {
                 return;
             }
-            if let Err(error) = core.abandon(&owner, &job).await {
-                tracing::warn!(%job, %error, "orphan not cancelled");
+            match core.abandon(&owner, &job).await {
+                Ok(()) | Err(CoreError::NoSuchJob(_)) => {}
+                Err(error) => tracing::warn!(%job, %error, "orphan not cancelled"),
             }
         };
         ctx.spawn(orphaned.into_actor(self));

@@ -13,7 +13,7 @@ use crate::job::Job;
 use crate::keys::{self, Binding};
 use crate::lifecycle::{self, Step};
 use crate::model::{JobId, JobInput, JobRecord, JobState, Owner};
-use crate::ports::{Expect, Message, QueueError, QueueErrorKind};
+use crate::ports::{Etag, Expect, Message, QueueError, QueueErrorKind};
 use crate::records::{Versioned, is_conflict};
 
 /// A call that wants to be a job.
@@ -27,6 +27,10 @@ pub struct Call {
     pub idempotency_key: Option<String>,
     /// Whether to run it even if an identical call is running or has a kept result.
     pub fresh: bool,
+    /// The id that a new job gets, if no other has it; a random one where there is none.
+    pub id: Option<JobId>,
+    /// The caller's place in a distributed trace: a W3C `traceparent`.
+    pub trace: Option<String>,
 }
 
 /// What a call became.
@@ -112,7 +116,7 @@ impl Core {
         } else {
             self.check_room().await?;
         }
-        let etag = match self.records.create(&record).await {
+        let etag = match self.create(&mut record).await {
             Ok(etag) => etag,
             Err(error) => {
                 // A store that has just failed may take its time again: the caller is told now.
@@ -140,6 +144,18 @@ impl Core {
             None => self.enqueue(&record).await,
         }
         Ok(Submitted { record: Arc::new(record), reused: false })
+    }
+
+    /// Writes a new job, under another id where the one that the call asked for is taken.
+    async fn create(&self, record: &mut JobRecord) -> Result<Etag, CoreError> {
+        let created = self.records.create(record).await;
+        if !created.as_ref().is_err_and(is_conflict) {
+            return created;
+        }
+        let unlisted = self.records.unlist_namesake(record).await;
+        record.id = JobId::random(); // before anything can fail: what is undone must not be the other job
+        unlisted?;
+        self.records.create(record).await
     }
 
     /// Takes back a job that nobody can have heard of. What cannot be taken back now runs unseen and goes with its time.
@@ -227,7 +243,7 @@ impl Core {
 
     fn new_record(&self, owner: &Owner, call: &Call, inputs: Vec<JobInput>, key: &str) -> JobRecord {
         JobRecord {
-            id: JobId::random(),
+            id: call.id.clone().unwrap_or_else(JobId::random),
             owner: owner.clone(),
             tool: call.tool.clone(),
             params: call.params.clone(),
@@ -239,6 +255,7 @@ impl Core {
             progress: lifecycle::waiting(),
             outcome: None,
             key: Some(key.to_owned()),
+            trace: call.trace.clone(),
             submitted_at: self.ports.clock.now(),
             started_at: None,
             finished_at: None,

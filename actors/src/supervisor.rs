@@ -18,7 +18,7 @@ use crate::dispatcher::Dispatcher;
 use crate::error::CoreError;
 use crate::job::HandBack;
 use crate::model::Owner;
-use crate::session::Session;
+use crate::session::{IdleEnd, Session};
 
 use self::orphans::Orphans;
 
@@ -78,6 +78,7 @@ impl Supervisor {
             core.ports.clock.sleep(after).await;
             if turn::is_ours(&core, core.config.lease).await.unwrap_or(false) {
                 expire::expire(&core).await;
+                core.sessions.expire().await;
             }
         };
         ctx.spawn(due.into_actor(self).map(move |(), supervisor, ctx| supervisor.expire(every, ctx)));
@@ -117,13 +118,26 @@ impl Handler<Recover> for Supervisor {
 /// Open a conversation with a principal.
 #[derive(Message)]
 #[rtype(result = "Addr<Session>")]
-pub struct OpenSession(pub Owner);
+pub struct OpenSession {
+    /// With whom.
+    pub owner: Owner,
+    /// How it ends, where it may be idle.
+    pub idle_end: Option<IdleEnd>,
+}
+
+impl OpenSession {
+    /// A conversation with `owner` that ends when nobody holds its address.
+    #[must_use]
+    pub fn with(owner: Owner) -> Self {
+        Self { owner, idle_end: None }
+    }
+}
 
 impl Handler<OpenSession> for Supervisor {
     type Result = MessageResult<OpenSession>;
 
-    fn handle(&mut self, OpenSession(owner): OpenSession, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(Session::new(self.core.clone(), owner).start())
+    fn handle(&mut self, open: OpenSession, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Session::new(self.core.clone(), open.owner, open.idle_end).start())
     }
 }
 
@@ -139,6 +153,7 @@ impl Handler<Sweep> for Supervisor {
         let core = self.core.clone();
         Box::pin(async move {
             expire::expire(&core).await;
+            core.sessions.expire().await;
             Orphans::default().search(&core, core.config.lease).await;
         })
     }

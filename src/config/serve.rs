@@ -105,7 +105,7 @@ pub struct ServeArgs {
     #[arg(
         long,
         env = "HEAVYLIFT_LOG_FILTER",
-        default_value = "info,actix_server=warn,rmcp=warn",
+        default_value = "info,actix_server=warn,rmcp=error",
         value_name = "FILTER"
     )]
     log_filter: String,
@@ -125,6 +125,14 @@ pub struct ServeArgs {
     /// How long a job runs on after the last client that knew of it has gone
     #[arg(long, env = "HEAVYLIFT_ORPHAN_GRACE", default_value = "30s", value_name = "TIME")]
     orphan_grace: String,
+
+    /// How long an MCP session of protocol 2025-11-25 or older is kept that nobody uses
+    #[arg(long, env = "HEAVYLIFT_SESSION_TTL", default_value = "7days", value_name = "TIME")]
+    session_ttl: String,
+
+    /// Sessions that one principal may use at the same time on one server
+    #[arg(long, env = "HEAVYLIFT_MAX_SESSIONS", default_value = "1000", value_name = "NUMBER")]
+    max_sessions: String,
 
     /// Jobs that may wait; one more is refused, to be tried again later
     #[arg(long, env = "HEAVYLIFT_MAX_WAITING", default_value = "10000", value_name = "NUMBER")]
@@ -233,6 +241,10 @@ pub struct ServeConfig {
     pub link_ttl: Duration,
     /// How long a job runs on unattended.
     pub orphan_grace: Duration,
+    /// How long a session is kept that nobody uses.
+    pub session_ttl: Duration,
+    /// How many sessions one principal may have in use.
+    pub max_sessions: usize,
     /// How many jobs may wait.
     pub max_waiting: usize,
     /// The largest upload.
@@ -290,6 +302,8 @@ impl ServeArgs {
         let result_ttl = faults.take("result_ttl", parse_duration(&self.result_ttl, &(SECOND..=3650 * DAY)));
         let link_ttl = faults.take("link_ttl", parse_duration(&self.link_ttl, &(SECOND..=3650 * DAY)));
         let orphan_grace = faults.take("orphan_grace", parse_duration(&self.orphan_grace, &(Duration::ZERO..=DAY)));
+        let session_ttl = faults.take("session_ttl", parse_duration(&self.session_ttl, &(SECOND..=3650 * DAY)));
+        let max_sessions = faults.take("max_sessions", parse_number(&self.max_sessions, &(1..=100_000)));
         let max_waiting = faults.take("max_waiting", parse_number(&self.max_waiting, &(1..=1_000_000)));
         let max_upload_bytes = faults.take("max_upload_bytes", parse::size(&self.max_upload_bytes, 1));
         let ask_above_bytes = faults.take("ask_above_bytes", parse_bytes(&self.ask_above_bytes));
@@ -332,6 +346,8 @@ impl ServeArgs {
                 result_ttl: result_ttl?,
                 link_ttl: link_ttl?,
                 orphan_grace: orphan_grace?,
+                session_ttl: session_ttl?,
+                max_sessions: usize::try_from(max_sessions?).ok()?,
                 max_waiting: usize::try_from(max_waiting?).ok()?,
                 max_upload_bytes: max_upload_bytes?,
                 ask_above_bytes: ask_above_bytes?,

@@ -75,7 +75,7 @@ pub(super) async fn events(
     id: web::Path<String>,
 ) -> Result<HttpResponse, AppError> {
     let job: JobId = id.parse()?;
-    let session = app.supervisor.send(OpenSession(principal.owner)).await.map_err(actors::CoreError::from)?;
+    let session = app.supervisor.send(OpenSession::with(principal.owner)).await.map_err(actors::CoreError::from)?;
     let notes = session.send(FollowJob(job)).await.map_err(actors::CoreError::from)??;
     let frames = stream::unfold(Some((notes, app)), |state| async move {
         let (mut notes, app) = state?;

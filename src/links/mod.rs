@@ -21,6 +21,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actors::model::Owner;
 use actors::ports::Clock;
+use ring::hmac;
 use time::OffsetDateTime;
 
 use crate::error::{AppError, ErrorKind};
@@ -87,6 +88,12 @@ impl Links {
     /// How long a link works at most.
     pub fn ttl(&self) -> Duration {
         self.ttl
+    }
+
+    /// A digest of `text` that nobody can make without the key, the same on every replica. `text` begins with what it is for.
+    pub fn digest(&self, text: &str) -> [u8; 32] {
+        let tag = hmac::sign(&self.key.0, text.as_bytes());
+        tag.as_ref().try_into().expect("SHA-256 gives 32 bytes")
     }
 
     /// The link to `owner`'s file `path`, which is kept until `kept` (`None`: for good). All links of one answer are made

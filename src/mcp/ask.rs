@@ -78,6 +78,8 @@ async fn weigh(tool: &str, arguments: &JsonObject, caller: &Caller<'_>) -> Optio
         params: Value::Object(own),
         idempotency_key: extras.idempotency_key,
         fresh: extras.fresh,
+        id: None,
+        trace: None,
     };
     caller.app.core.weigh(&caller.principal.owner, &call).await.ok()
 }

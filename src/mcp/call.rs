@@ -4,18 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Addr;
 use actors::model::{JobId, JobRecord, JobState};
-use actors::{Call, CoreError, FollowJob, LeaveJob, Note, Session, SubmitJob};
-use rmcp::RoleServer;
-use rmcp::model::{CallToolResult, JsonObject, NotificationMetaObject, ProgressNotificationParam, ProgressToken};
-use rmcp::service::Peer;
+use actors::{Call, CoreError, LeaveJob, SubmitJob};
+use rmcp::model::{CallToolResult, JsonObject, RequestMetaObject};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::Receiver;
-use tools::Progress;
 
 use super::extras::Extras;
-use super::logging::Remarks;
+use super::follow::{Followed, OfRequest, follow};
+use super::sessions::Ticket;
 use super::surface::Caller;
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
@@ -34,13 +30,16 @@ pub(super) async fn run(
     caller: &Caller<'_>,
 ) -> Result<CallToolResult, AppError> {
     let Caller { app, principal, context, handler } = *caller;
-    let session = &handler.session(principal).await?;
+    let session = &handler.session(caller).await?;
     let extras = Extras::take(name, &mut arguments)?;
+    let ticket = context.extensions.get::<Ticket>();
     let call = Call {
         tool: name.to_owned(),
         params: Value::Object(arguments),
         idempotency_key: extras.idempotency_key.clone(),
         fresh: extras.fresh,
+        id: ticket.map(|ticket| ticket.job.clone()),
+        trace: traceparent(&context.meta),
     };
     let (clock, budget) = (&app.core.ports.clock, extras.budget(app.config.wait));
     let began = clock.now();
@@ -49,6 +48,9 @@ pub(super) async fn run(
         () = clock.sleep(budget.max(ACCEPTANCE)) => return Err(AppError::new(ErrorKind::Unavailable, SLOW)),
     };
     let job = submitted.record.id.clone();
+    if let Some(ticket) = ticket {
+        ticket.became(&app.core, &job).await;
+    }
     if handler.calls.began(&context.id, &job) {
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
     }
@@ -56,7 +58,7 @@ pub(super) async fn run(
         app.core.keep(&submitted.record).await; // somebody else may rely on it
     }
     let budget = budget.saturating_sub((clock.now() - began).unsigned_abs());
-    let ended = match follow(session, &job, budget, caller).await? {
+    let ended = match follow(app, session, &job, budget, &mut OfRequest::new(caller, &job)).await? {
         Followed::Ended(record) => record,
         Followed::Goes => {
             // A store that does not answer just now must not keep the job's id from its caller.
@@ -85,65 +87,17 @@ pub(super) async fn run(
 /// `NotFound` for another's job as for one that is not there.
 pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -> Result<Arc<JobRecord>, AppError> {
     let app = caller.app;
-    let session = caller.handler.session(caller.principal).await?;
+    let session = caller.handler.session(caller).await?;
     let found = app.core.find(&caller.principal.owner, job).await?;
     app.core.keep(&found).await; // the caller can name it: its going away says nothing
-    match follow(&session, job, budget, caller).await? {
+    match follow(app, &session, job, budget, &mut OfRequest::new(caller, job)).await? {
         Followed::Ended(record) => Ok(record),
         Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),
     }
 }
 
-/// How following a job ended.
-enum Followed {
-    /// The job is over.
-    Ended(Arc<JobRecord>),
-    /// The budget is, or the server is about to restart.
-    Goes,
-    /// The caller cancelled the request or went away.
-    Left,
-}
-
-async fn follow(
-    session: &Addr<Session>,
-    job: &JobId,
-    budget: Duration,
-    caller: &Caller<'_>,
-) -> Result<Followed, AppError> {
-    let (app, context) = (caller.app, caller.context);
-    let mut notes: Receiver<Note> = session.send(FollowJob(job.clone())).await.map_err(CoreError::from)??;
-    let mut progress = context.meta.get_progress_token().map(|token| Reporter::new(token, job));
-    let mut remarks = Remarks::default();
-    let over = app.core.ports.clock.sleep(budget);
-    tokio::pin!(over);
-    loop {
-        let note = tokio::select! {
-            biased;
-            note = notes.recv() => note,
-            // Before the caller's leave: the end of the server looks like one, and must cancel nothing.
-            () = app.shutdown.cancelled() => return Ok(Followed::Goes),
-            () = context.ct.cancelled() => return Ok(Followed::Left),
-            () = &mut over => return Ok(Followed::Goes),
-        };
-        remarks.look(caller, job).await;
-        match note {
-            Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
-            Some(Note::Progress(latest)) => {
-                if let Some(reporter) = progress.as_mut().filter(|reporter| reporter.is_news(&latest)) {
-                    reporter.report(&context.peer, &latest).await;
-                }
-            }
-            Some(Note::Heartbeat(latest)) => {
-                if let Some(reporter) = &mut progress {
-                    reporter.report(&context.peer, &latest).await;
-                }
-            }
-            None => return Ok(Followed::Goes),
-        }
-    }
-}
-
-fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
+/// What a call says of its job: a result, or how to go on.
+pub(super) fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
     let mut view = app.viewer().view(record);
     view.reused = reused;
     let failed = matches!(record.state, JobState::Failed | JobState::Cancelled);
@@ -151,52 +105,27 @@ fn answer(app: &App, record: &JobRecord, reused: bool) -> CallToolResult {
     if failed { CallToolResult::structured_error(value) } else { CallToolResult::structured(value) }
 }
 
-/// Tells one caller of one job's progress, in rising numbers as the protocol demands.
-struct Reporter {
-    token: ProgressToken,
-    job: JobId,
-    last: Option<f64>,
-    said: Option<Progress>,
-}
-
-impl Reporter {
-    /// The name under which a progress note carries the job's id.
-    const JOB_ID: &str = "heavylift/job_id";
-
-    fn new(token: ProgressToken, job: &JobId) -> Self {
-        Self { token, job: job.clone(), last: None, said: None }
-    }
-
-    /// Whether `progress` says something that was not said last.
-    fn is_news(&self, progress: &Progress) -> bool {
-        self.said.as_ref() != Some(progress)
-    }
-
-    async fn report(&mut self, peer: &Peer<RoleServer>, progress: &Progress) {
-        let mut note = ProgressNotificationParam::new(self.token.clone(), self.next(progress));
-        note.total = progress.total;
-        note.message = Some(progress.message.clone());
-        self.said = Some(progress.clone());
-        let mut meta = NotificationMetaObject::default();
-        meta.0.insert(Self::JOB_ID.to_owned(), json!(self.job));
-        note.meta = Some(meta);
-        // A reader that has gone is noticed by the request's own cancellation.
-        let _ = peer.notify_progress(note).await;
-    }
-
-    /// A number above the last one, also when the job stands still or begins again: then by next to nothing.
-    fn next(&mut self, progress: &Progress) -> f64 {
-        let step = progress.total.unwrap_or(1.0).abs().max(f64::MIN_POSITIVE) * 1e-9;
-        let next = self.last.map_or(progress.done, |last| progress.done.max(last + step));
-        self.last = Some(next);
-        next
-    }
+/// The caller's place in a distributed trace (<https://www.w3.org/TR/trace-context/#traceparent-header>); nothing where it is
+/// spelled in another way.
+fn traceparent(meta: &RequestMetaObject) -> Option<String> {
+    let text = meta.get_traceparent()?;
+    let lengths = [2, 32, 16, 2];
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let parts: Vec<&str> = text.split('-').collect();
+    let fits = parts.len() == 4 && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part));
+    fits.then(|| text.to_owned())
 }
 
 #[test]
-fn progress_always_rises() {
-    let mut reporter = Reporter::new(ProgressToken(rmcp::model::NumberOrString::Number(1)), &JobId::random());
-    let numbers = [0.0, 0.0, 5.0, 5.0, 2.0, 9.0].map(|done| reporter.next(&Progress::of(done, 10.0, "")));
-    assert!(numbers.windows(2).all(|pair| pair[1] > pair[0]), "{numbers:?}");
-    assert!(numbers[5] < 9.000_001);
+fn only_a_traceparent_is_taken_over() {
+    let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let with = |text: &str| {
+        let mut meta = RequestMetaObject::default();
+        meta.insert("traceparent".to_owned(), json!(text));
+        traceparent(&meta)
+    };
+    assert_eq!(with(good).as_deref(), Some(good));
+    for bad in ["", "00", "00-xyz", &good.to_uppercase(), &format!("{good}-01"), &format!("{good}\n")] {
+        assert_eq!(with(bad), None, "{bad:?}");
+    }
 }

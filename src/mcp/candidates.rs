@@ -114,7 +114,14 @@ pub(super) async fn columns(caller: &Caller<'_>, path: &str, typed: &str) -> Res
         return Ok(Vec::new());
     }
     for tool in ["file_preview", "data_profile"] {
-        let call = Call { tool: tool.to_owned(), params: json!({"file": path}), idempotency_key: None, fresh: false };
+        let call = Call {
+            tool: tool.to_owned(),
+            params: json!({"file": path}),
+            idempotency_key: None,
+            fresh: false,
+            id: None,
+            trace: None,
+        };
         match caller.app.core.kept(&caller.principal.owner, &call).await {
             Ok(Some(record)) => {
                 let names = columns_of(&record);

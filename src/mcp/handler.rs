@@ -11,20 +11,21 @@ use actors::{CoreError, LeaveJob, OpenSession, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, CompleteRequestParams,
-    CompleteResult, ContentBlock, DiscoverResult, ErrorCode, Extensions, GetPromptRequestParams, GetPromptResponse,
-    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    CompleteResult, ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode, Extensions,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
-use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
+use rmcp::service::{NotificationContext, Peer, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::calls::Calls;
 use super::freshness::{OF_ALL, fresh};
-use super::logging::{SessionLevel, SetLevel, level_of};
-use super::subscriptions::{self, Legacy};
+use super::logging::{Level, SetLevel, level_of};
+use super::sessions::Conversation;
+use super::subscriptions::{self, Legacy, Place, Voice, Wishes};
 use super::surface::{CallError, Caller, DirectTool, Surface};
 use super::{ask, call, completion, cursor, listing, prompts, resources};
 use crate::app::App;
@@ -36,6 +37,26 @@ const INSTRUCTIONS: &str = "Heavylift runs heavy data and picture jobs on the se
 file_list, put small ones there with file_put, and give people a link for big ones with file_upload_link. A call that takes longer than its wait_seconds answers \
 with a job_id: go on with job_wait. Results are kept; what a job wrote (jobs/<job_id>/<name>) can be the next call's input.";
 
+/// The requests that take parameters, and so can be misspelled.
+const METHODS: [&str; 16] = [
+    "completion/complete",
+    "initialize",
+    "logging/setLevel",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/update",
+    "tools/call",
+    "tools/list",
+];
+
 /// One session's, or one request's, handler.
 #[derive(Clone)]
 pub(super) struct Handler {
@@ -45,9 +66,8 @@ pub(super) struct Handler {
     session: Arc<OnceCell<(Owner, Addr<Session>)>>,
     /// Which of its requests became which job.
     pub(super) calls: Arc<Calls>,
-    /// What a session of older protocols wants to be told of, and how grave notes must be to be told.
-    changes: Arc<Legacy>,
-    pub(super) level: Arc<SessionLevel>,
+    /// What a conversation of older protocols wants to be told of, where it is one connection and not a session.
+    place: Arc<Place>,
 }
 
 /// What is offered, with the list that clients see. The same for all.
@@ -67,28 +87,34 @@ impl Offer {
 
 impl Handler {
     pub(super) fn new(app: web::Data<App>, offer: Arc<Offer>) -> Self {
-        Self {
-            app: app.into_inner(),
-            offer,
-            session: Arc::default(),
-            calls: Arc::default(),
-            changes: Arc::default(),
-            level: Arc::default(),
-        }
+        Self { app: app.into_inner(), offer, session: Arc::default(), calls: Arc::default(), place: Arc::default() }
+    }
+
+    /// The conversation as one of older protocols.
+    pub(super) fn legacy(&self, principal: &Principal, extensions: &Extensions, peer: &Peer<RoleServer>) -> Legacy {
+        let connection = || Voice::Connection(peer.clone(), Arc::clone(&self.place));
+        let voice = extensions.get::<Conversation>().cloned().map_or_else(connection, Voice::Session);
+        let (app, offer) = (Arc::clone(&self.app), Arc::clone(&self.offer));
+        Legacy { app, offer, owner: principal.owner.clone(), voice }
     }
 
     fn caller<'a>(&'a self, principal: &'a Principal, context: &'a RequestContext<RoleServer>) -> Caller<'a> {
         Caller { app: &self.app, principal, context, handler: self }
     }
 
-    /// The actor behind this conversation, which belongs to one principal for good.
+    /// The actor behind this conversation, which belongs to one principal for good: a session's own, or one that is opened for
+    /// the first who asks.
     ///
     /// # Errors
     /// `NotFound` for anyone else.
-    pub(super) async fn session(&self, principal: &Principal) -> Result<Addr<Session>, AppError> {
+    pub(super) async fn session(&self, caller: &Caller<'_>) -> Result<Addr<Session>, AppError> {
+        if let Some(conversation) = caller.context.extensions.get::<Conversation>() {
+            return Ok(conversation.actor());
+        }
+        let principal = caller.principal;
         let open = || async {
             let owner = principal.owner.clone();
-            let session = self.app.supervisor.send(OpenSession(owner.clone())).await.map_err(CoreError::from)?;
+            let session = self.app.supervisor.send(OpenSession::with(owner.clone())).await.map_err(CoreError::from)?;
             Ok::<_, AppError>((owner, session))
         };
         let (owner, session) = self.session.get_or_try_init(open).await?;
@@ -149,10 +175,10 @@ impl ServerHandler for Handler {
         })
     }
 
-    /// From here on a session hears of changes. One that was taken over from another replica says so again.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if let Ok(principal) = principal(&context.extensions) {
-            self.changes.begin(&self.app.changes, &principal.owner, &context.peer);
+            let legacy = self.legacy(&principal, &context.extensions, &context.peer);
+            legacy.ready(&context.extensions).await;
         }
     }
 
@@ -162,16 +188,16 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let principal = principal(&context.extensions)?;
-        Ok(self.changes.subscribe(self, &principal.owner, &context.peer, &request.uri).await?)
+        Ok(self.legacy(&principal, &context.extensions, &context.peer).subscribe(&request.uri).await?)
     }
 
     async fn unsubscribe(
         &self,
         request: UnsubscribeRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.changes.unsubscribe(self, &request.uri);
-        Ok(())
+        let principal = principal(&context.extensions)?;
+        Ok(self.legacy(&principal, &context.extensions, &context.peer).unsubscribe(&request.uri).await?)
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -187,16 +213,42 @@ impl ServerHandler for Handler {
         if self.caller(&principal, &context).is_sessionless() {
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "logging/setLevel", None));
         }
-        self.level.set(&request);
-        Ok(())
+        let level = Level::of(&request);
+        let legacy = self.legacy(&principal, &context.extensions, &context.peer);
+        let set = |wishes: &mut Wishes| {
+            wishes.level = Some(level);
+            Ok(())
+        };
+        Ok(legacy.change(set).await?)
     }
 
     /// Only a request of the same session can be named, and a session is its owner's alone.
-    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, _: NotificationContext<RoleServer>) {
-        let Some(job) = cancelled.request_id.and_then(|request| self.calls.cancelled(request)) else { return };
-        if let Some((_, session)) = self.session.get() {
+    async fn on_cancelled(&self, cancelled: CancelledNotificationParam, context: NotificationContext<RoleServer>) {
+        let Some(request) = cancelled.request_id else { return };
+        let conversation = context.extensions.get::<Conversation>();
+        let known = self.calls.cancelled(request.clone());
+        // Another replica may have the call: the job is called by its request.
+        let Some(job) = known.or_else(|| Some(conversation?.job_of(&request))) else { return };
+        let own = self.session.get().map(|(_, session)| session.clone());
+        if let Some(session) = conversation.map(Conversation::actor).or(own) {
             session.do_send(LeaveJob { job, on_purpose: true });
         }
+    }
+
+    /// What rmcp cannot read as any request that it knows: another method, or a known one with other parameters.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = request.method;
+        let is_misspelled = METHODS.contains(&method.as_str());
+        let message = format!("the parameters of {method} are not as the protocol has them");
+        Err(if is_misspelled {
+            ErrorData::invalid_params(message, None)
+        } else {
+            ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None)
+        })
     }
 
     async fn list_prompts(

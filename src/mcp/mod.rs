@@ -13,7 +13,9 @@
 //! | who hears of which change | [`subscriptions`] |
 //! | what is asked back, what is told besides | [`ask`], [`logging`] |
 //! | lists in pages, and how long they may be kept | [`cursor`], [`freshness`] |
-//! | whose session is whose | [`owners`] |
+//! | following a job for who waits | [`follow`] |
+//! | sessions of the older protocols | [`sessions`] |
+//! | requests that never become one | [`refusals`] |
 //! | the last word before a restart | [`restart`] |
 
 mod ask;
@@ -23,15 +25,17 @@ mod candidates;
 mod completion;
 mod cursor;
 mod extras;
+mod follow;
 mod freshness;
 mod handler;
 mod listing;
 mod logging;
-mod owners;
 mod prompts;
+mod refusals;
 mod resources;
 mod restart;
 mod service;
+mod sessions;
 mod subscriptions;
 pub mod surface;
 
@@ -41,28 +45,29 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, EitherBody};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpMessage as _, HttpRequest, Scope, web};
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp_actix_web::transport::StreamableHttpService;
 
 use crate::app::App;
 use crate::auth::{Principal, SourceRules};
 use handler::{Handler, Offer};
-use owners::{Owners, check_owner};
+use refusals::speak_json_rpc;
 use restart::tell_restart;
+use sessions::{Sessions, for_principal};
+use subscriptions::looker;
 use surface::Surface;
 
 /// A comment on every silent stream this often: well below the 230 s after which Azure's front ends cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a legacy session may be idle. Many clients never begin anew on the 404 that follows, and people take breaks.
-const SESSION_IDLE: Duration = Duration::from_hours(12);
 /// The largest request body; big files go to `/files`.
 const MOST_BODY_BYTES: usize = 4 << 20;
+
+/// rmcp's answer, or one of the middlewares' around it: the principal's, the refusals', the restart's.
+type Answer = EitherBody<EitherBody<EitherBody<BoxBody>>>;
 
 /// The endpoint, to be mounted in every worker of the server.
 #[derive(Clone)]
 pub struct Endpoint {
-    service: StreamableHttpService<Handler, LocalSessionManager>,
-    owners: web::Data<Owners>,
+    service: StreamableHttpService<Handler, Sessions>,
 }
 
 impl Endpoint {
@@ -70,13 +75,13 @@ impl Endpoint {
     pub fn new(app: web::Data<App>, surface: Surface, rules: &SourceRules) -> Self {
         let hang_up = app.hang_up.clone();
         let offer = Arc::new(Offer::new(&app, surface));
-        let mut sessions = LocalSessionManager::default();
-        sessions.session_config.keep_alive = Some(SESSION_IDLE);
-        let sessions = Arc::new(sessions);
-        let owners = web::Data::new(Owners::new(Arc::clone(&sessions)));
+        app.changes.look_by(looker(&app, &offer));
+        let sessions = Sessions::new(Arc::clone(&app));
         let service = StreamableHttpService::builder()
             .service_factory(Arc::new(move || Ok(Handler::new(app.clone(), Arc::clone(&offer)))))
-            .session_manager(sessions)
+            .session_manager(Arc::clone(&sessions))
+            .session_store(sessions)
+            .disable_sse_retry() // our streams say it, under names that other replicas know
             .allowed_hosts(rules.hosts().to_vec())
             .allowed_origins(rules.origins().to_vec())
             .max_request_body_bytes(MOST_BODY_BYTES)
@@ -84,7 +89,7 @@ impl Endpoint {
             .cancellation_token(hang_up.child_token())
             .on_request_fn(carry_principal)
             .build();
-        Self { service, owners }
+        Self { service }
     }
 
     /// The routes below `path`.
@@ -95,7 +100,7 @@ impl Endpoint {
         impl actix_web::dev::ServiceFactory<
             actix_web::dev::ServiceRequest,
             Config = (),
-            Response = actix_web::dev::ServiceResponse<EitherBody<EitherBody<BoxBody>>>,
+            Response = actix_web::dev::ServiceResponse<Answer>,
             Error = actix_web::Error,
             InitError = (),
         > + use<>,
@@ -103,8 +108,8 @@ impl Endpoint {
         self.service
             .clone()
             .scope_with_path(path)
-            .app_data(self.owners.clone())
-            .wrap(from_fn(check_owner))
+            .wrap(from_fn(for_principal))
+            .wrap(from_fn(speak_json_rpc))
             .wrap(from_fn(tell_restart))
     }
 }

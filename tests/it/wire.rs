@@ -21,6 +21,8 @@ pub(crate) struct Events {
     response: Response,
     text: String,
     ready: VecDeque<Event>,
+    /// What to ask for to go on from here: the latest event's id, be it one without a message.
+    pub(crate) last_id: Option<String>,
 }
 
 impl Events {
@@ -28,7 +30,7 @@ impl Events {
         assert_eq!(response.status(), 200);
         let kind = response.headers()["content-type"].to_str().expect("a type");
         assert!(kind.starts_with("text/event-stream"), "{kind}");
-        Self { response, text: String::new(), ready: VecDeque::new() }
+        Self { response, text: String::new(), ready: VecDeque::new(), last_id: None }
     }
 
     /// The next event; `None` at an orderly end. A stream that is cut is a failure.
@@ -44,11 +46,30 @@ impl Events {
             self.text = self.text.replace("\r\n", "\n");
             while let Some(end) = self.text.find("\n\n") {
                 let block: String = self.text.drain(..end + 2).collect();
+                self.last_id = field(&block, "id").or(self.last_id.take());
                 self.ready.extend(event(&block));
             }
         }
         Ok(self.ready.pop_front())
     }
+
+    /// The id of the stream's first event, which brings no message.
+    pub(crate) async fn first_id(&mut self) -> String {
+        while self.last_id.is_none() {
+            let chunk = self.response.chunk().await.expect("it goes on").expect("a chunk");
+            self.text.push_str(std::str::from_utf8(&chunk).expect("chunks end between characters here"));
+            let Some(end) = self.text.find("\n\n") else { continue };
+            let block: String = self.text.drain(..end + 2).collect();
+            self.last_id = field(&block, "id");
+            self.ready.extend(event(&block));
+        }
+        self.last_id.clone().expect("an id")
+    }
+}
+
+/// A field of an event that stands in one line; nothing where it is not there.
+fn field(block: &str, name: &str) -> Option<String> {
+    block.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start().to_owned()))
 }
 
 fn event(block: &str) -> Option<Event> {
@@ -153,6 +174,20 @@ impl Session {
         let body = json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
         let request = post(&self.caller, SESSION_VERSION, &body).header("Mcp-Session-Id", &self.id);
         assert_eq!(request.send().await.expect("an answer").status(), 202);
+    }
+
+    /// The stream after the event `last_id`, by whoever and from whichever server `caller` asks.
+    pub(crate) fn resume_by(&self, caller: &Caller, last_id: &str) -> RequestBuilder {
+        let request = caller.request(Method::GET, "/mcp").header("Accept", "text/event-stream");
+        request
+            .header("MCP-Protocol-Version", SESSION_VERSION)
+            .header("Mcp-Session-Id", &self.id)
+            .header("Last-Event-ID", last_id)
+    }
+
+    /// The same session at another server.
+    pub(crate) fn at(&self, caller: &Caller) -> Self {
+        Self { caller: caller.clone(), id: self.id.clone(), initialized: self.initialized.clone() }
     }
 
     pub(crate) async fn notify(&self, method: &str, params: &Value) {

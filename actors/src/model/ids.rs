@@ -38,10 +38,21 @@ impl JobId {
         Self((0..Self::LENGTH).map(digit).collect())
     }
 
+    /// The id that stands for `digest`, which nobody can guess: the same one for whoever can make the digest again.
+    #[must_use]
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        let digit = |byte: &u8| char::from(Self::DIGITS[usize::from(byte % 32)]);
+        Self(digest.iter().take(Self::LENGTH).map(digit).collect())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    fn is_spelled(text: &str) -> bool {
+        text.len() == Self::LENGTH && text.bytes().all(|byte| Self::DIGITS.contains(&byte))
     }
 }
 
@@ -49,13 +60,46 @@ impl FromStr for JobId {
     type Err = BadId;
 
     fn from_str(text: &str) -> Result<Self, BadId> {
-        if text.len() == Self::LENGTH && text.bytes().all(|byte| Self::DIGITS.contains(&byte)) {
+        if Self::is_spelled(text) {
             return Ok(Self(text.to_owned()));
         }
         Err(BadId(format!(
             "{text:?} is not a job id; ids have {} characters, like those that job_list shows",
             Self::LENGTH
         )))
+    }
+}
+
+/// The id of an MCP session: as long and as random as a [`JobId`], and spelled like one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// A new id, never seen before.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(JobId::random().0)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let known = JobId::is_spelled(text).then(|| Self(text.to_owned()));
+        known.ok_or_else(|| BadId("that is no session's id".to_owned()))
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -2,11 +2,10 @@
 //! guessed at.
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tools::context::hex;
-
-use crate::model::JobRecord;
 
 /// The version that this build writes, and the only one that it reads.
 const SCHEMA: u32 = 1;
@@ -24,7 +23,7 @@ struct Version {
 }
 
 /// The bytes of `record`.
-pub(super) fn seal(record: &JobRecord) -> Bytes {
+pub(crate) fn seal<T: Serialize>(record: &T) -> Bytes {
     let body = serde_json::to_vec(record).expect("a record has only string keys");
     let seal = Seal { schema: SCHEMA, sha256: checksum(&body) };
     let mut bytes = serde_json::to_vec(&seal).expect("a seal has only string keys");
@@ -34,7 +33,7 @@ pub(super) fn seal(record: &JobRecord) -> Bytes {
 }
 
 /// The record in `bytes`, or why there is none.
-pub(super) fn open(bytes: &[u8]) -> Result<JobRecord, String> {
+pub(crate) fn open<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let damaged = || "it is damaged".to_owned();
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
     let (head, body) = (&bytes[..end], &bytes[end + 1..]);
@@ -60,6 +59,7 @@ mod tests {
     use tools::Progress;
 
     use super::*;
+    use crate::model::JobRecord;
     use crate::model::{JobId, JobState, Owner};
 
     fn record() -> JobRecord {
@@ -76,6 +76,7 @@ mod tests {
             progress: Progress::of(0.3, 0.7, "phase"),
             outcome: None,
             key: None,
+            trace: None,
             submitted_at: OffsetDateTime::UNIX_EPOCH,
             started_at: None,
             finished_at: None,
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was() {
         let record = record();
-        assert_eq!(open(&seal(&record)).expect("whole"), record);
+        assert_eq!(open::<JobRecord>(&seal(&record)).expect("whole"), record);
     }
 
     #[test]
@@ -94,15 +95,15 @@ mod tests {
         for at in 0..sealed.len() {
             let mut changed = sealed.to_vec();
             changed[at] ^= 1;
-            assert!(open(&changed).is_err(), "byte {at}");
+            assert!(open::<JobRecord>(&changed).is_err(), "byte {at}");
         }
-        assert!(open(&sealed[..sealed.len() - 1]).is_err());
+        assert!(open::<JobRecord>(&sealed[..sealed.len() - 1]).is_err());
     }
 
     #[test]
     fn a_later_version_is_refused_by_name() {
         let head = serde_json::json!({"schema": 2, "sealed_by": "someone"}).to_string();
         let later = format!("{head}\n{}", Value::Null);
-        assert_eq!(open(later.as_bytes()).expect_err("refused"), "it has schema 2, this server reads 1");
+        assert_eq!(open::<JobRecord>(later.as_bytes()).expect_err("refused"), "it has schema 2, this server reads 1");
     }
 }

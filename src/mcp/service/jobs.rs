@@ -55,7 +55,7 @@ pub(super) struct WaitParams {
 impl ServiceTool for Wait {
     type Params = WaitParams;
     type Output = JobView;
-    const NAME: &'static str = "job_wait";
+    const NAME: &'static str = super::WAIT;
     const TITLE: &'static str = "Wait for a job";
     const DESCRIPTION: &'static str = "Waits until a job ends and gives its result; if it does not end in time, says how far it \
         is. Call it again until status is succeeded, failed or cancelled.";

@@ -20,6 +20,9 @@ use super::listing;
 use super::surface::{CallError, Caller, DirectTool};
 use crate::error::AppError;
 
+/// The name of the tool that waits for a job.
+pub(super) const WAIT: &str = "job_wait";
+
 /// A tool that answers at once.
 #[async_trait]
 pub(super) trait ServiceTool: Send + Sync + 'static {

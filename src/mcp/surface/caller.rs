@@ -7,6 +7,7 @@ use rmcp::service::RequestContext;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::mcp::handler::Handler;
+use crate::mcp::sessions::Ticket;
 
 /// One request's caller.
 pub struct Caller<'a> {
@@ -25,5 +26,13 @@ impl Caller<'_> {
     #[must_use]
     pub fn is_sessionless(&self) -> bool {
         self.context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+    }
+
+    /// Ends the connection that waits for this request's answer. The request goes on, and a client of a session comes again
+    /// for its answer (SEP-1699). Does nothing where there is no session to come back to.
+    pub fn let_poll(&self) {
+        if let Some(ticket) = self.context.extensions.get::<Ticket>() {
+            ticket.let_poll();
+        }
     }
 }
