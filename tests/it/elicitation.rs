@@ -178,18 +178,15 @@ async fn notes_come_to_those_who_want_them() {
     assert_eq!(refused[0]["error"]["code"], -32602, "{refused:?}");
 
     let session = Session::open(&caller).await;
-    let mut stream = session.stream().await;
     let wait = |number: u32| call("data_query", &json!({"sql": format!("select {number}"), "wait_seconds": 1}), None);
-    assert!(session.ask(1, "logging/setLevel", &json!({"level": "error"})).await["error"].is_null());
-    session.ask(2, "tools/call", &wait(5)).await;
-    assert!(session.ask(3, "logging/setLevel", &json!({"level": "debug"})).await["error"].is_null());
-    let reply = session.ask(4, "tools/call", &wait(6)).await;
-    let note = loop {
-        let message = stream.next().await.expect("a note").data;
-        if message["method"] == "notifications/message" {
-            break message;
-        }
+    let heard = async |id: u32, params: &Value| {
+        messages(session.request(id, "tools/call", params).send().await.expect("an answer")).await
     };
-    assert_eq!(note["params"]["data"]["job_id"], said(&reply)["job_id"], "the first was not told");
+    assert!(session.ask(1, "logging/setLevel", &json!({"level": "error"})).await["error"].is_null());
+    assert_eq!(heard(2, &wait(5)).await.len(), 1, "the reply alone");
+    assert!(session.ask(3, "logging/setLevel", &json!({"level": "debug"})).await["error"].is_null());
+    let all = heard(4, &wait(6)).await;
+    assert_eq!(all[0]["method"], "notifications/message", "{all:?}");
+    assert_eq!(all[0]["params"]["data"]["job_id"], said(&all[1])["job_id"]);
     assert_eq!(session.ask(5, "logging/setLevel", &json!({"level": "loud"})).await["error"]["code"], -32602);
 }

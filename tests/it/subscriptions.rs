@@ -242,3 +242,40 @@ async fn what_others_write_into_a_mount_is_heard() {
     std::fs::write(mounted.path().join("m.csv"), "a\n1\n2\n").expect("written");
     assert_eq!(heard(&mut events).await, updated(uri));
 }
+
+#[tokio::test]
+async fn a_session_hears_wherever_it_listens() {
+    let site = Site::new().await;
+    let (here, there) = (site.server(&[]).await, site.server(&[]).await);
+    let (here, there) = (here.caller(), there.caller());
+    here.put("a.csv", "a\n1\n").await;
+    let (session, uri) = (Session::open(&here).await, "heavylift://files/a.csv");
+    let mut stream = session.at(&there).stream().await;
+    assert!(session.ask(1, "resources/subscribe", &json!({"uri": uri})).await["error"].is_null());
+    // Before the other server can have heard of the wish.
+    here.put("a.csv", "a\n2\n").await;
+    assert_eq!(word(&stream.next().await.expect("a note").data), updated(uri));
+    here.put("a.csv", "a\n3\n").await;
+    assert_eq!(word(&stream.next().await.expect("a note").data), updated(uri));
+    assert!(session.at(&there).ask(2, "resources/unsubscribe", &json!({"uri": uri})).await["error"].is_null());
+    let second = "heavylift://files/b.csv";
+    assert!(session.ask(3, "resources/subscribe", &json!({"uri": second})).await["error"].is_null());
+    here.put("a.csv", "a\n4\n").await;
+    here.put("b.csv", "b\n").await;
+    assert_eq!(word(&stream.next().await.expect("a note").data), updated(second), "and no more of the first");
+}
+
+#[tokio::test]
+async fn a_session_that_only_listens_goes_on_hearing() {
+    let server = Server::start(&["--workers", "1"]).await;
+    let caller = server.caller();
+    let job = caller.submit(ENDLESS).await;
+    let (session, uri) = (Session::open(&caller).await, "heavylift://files/a.csv");
+    let mut stream = session.stream().await;
+    assert!(session.ask(1, "resources/subscribe", &json!({"uri": uri})).await["error"].is_null());
+    // By then the server has put away what only requests need.
+    caller.json(&format!("/jobs/{job}?wait_seconds=25")).await;
+    caller.put("a.csv", "a\n").await;
+    let words = [word(&stream.next().await.expect("a note").data), word(&stream.next().await.expect("a note").data)];
+    assert!(words.contains(&updated(uri)), "{words:?}");
+}
