@@ -17,6 +17,20 @@ if ! grep -qs "\"version\": \"$azurite\"" "$CARGO_TARGET_DIR/azurite/node_module
   npm install --prefix "$CARGO_TARGET_DIR/azurite" --no-save --no-audit --no-fund --ignore-scripts "azurite@$azurite"
 fi
 
+# Clients that the tests drive: the Inspector, and the SDK that last spoke HTTP+SSE; and a Node that is new enough for them.
+node=24.21.0
+if ! grep -qs "\"version\": \"$node\"" "$CARGO_TARGET_DIR/node/node_modules/node/package.json"; then
+  say "node"
+  npm install --prefix "$CARGO_TARGET_DIR/node" --no-save --no-audit --no-fund "node@$node"
+fi
+clients="@modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/sdk@1.32.2"
+if [ "$(cat "$CARGO_TARGET_DIR/clients/which" 2>/dev/null)" != "$clients" ]; then
+  say "clients"
+  # shellcheck disable=SC2086 # one word each
+  npm install --prefix "$CARGO_TARGET_DIR/clients" --no-save --no-audit --no-fund --ignore-scripts $clients
+  echo "$clients" >"$CARGO_TARGET_DIR/clients/which"
+fi
+
 say "format"
 cargo fmt --all --check
 
@@ -34,6 +48,9 @@ fi
 say "tests"
 cargo test --workspace --locked 2>&1 | tee "$log"
 
+say "conformance"
+bash tests/conformance/run.sh 2>&1 | tee -a "$log"
+
 say "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
@@ -42,6 +59,6 @@ demo=$(mktemp -d)
 cargo run --locked -- demo --folder "$demo"
 rm -rf "$demo"
 
-# cargo counts each test program by itself; this is the sum.
+# cargo counts each test program by itself, and the conformance suite's report speaks as it does; this is the sum.
 say "sum"
 awk '/^test result:/ { passed += $4; failed += $6 } END { printf "%d passed, %d failed\n", passed, failed }' "$log"

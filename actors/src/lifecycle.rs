@@ -5,7 +5,7 @@
 //! attempt (I3).
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use time::OffsetDateTime;
 use tools::{Answers, Progress, Questions, ToolErrorKind};

@@ -171,6 +171,15 @@ impl Records {
         Ok((found.into_iter().flatten().collect(), page.more))
     }
 
+    /// The newest `limit` of an owner's jobs by their ids alone, newest first. Some may be over.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn ids(&self, owner: &Owner, limit: usize) -> Result<Vec<JobId>, CoreError> {
+        let page = self.store.list(&layout::index_prefix(owner), None, limit).await?;
+        Ok(page.entries.iter().filter_map(|entry| layout::job_of_index(&entry.key)).collect())
+    }
+
     async fn listed(&self, job: JobId) -> Result<Option<JobRecord>, CoreError> {
         match self.load(&job).await {
             Ok(found) => Ok(found.map(|found| found.record).filter(|record| !self.is_over(record))),

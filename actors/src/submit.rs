@@ -1,5 +1,7 @@
 //! How a call becomes a job: checked, found again if it is known, written, queued, and only then acknowledged (I1).
 
+mod ahead;
+
 use std::sync::Arc;
 
 use actix::Actor as _;

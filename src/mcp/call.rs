@@ -69,7 +69,7 @@ pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToo
     if let Some(ticket) = ticket {
         ticket.became(&app.core, job).await;
     }
-    if handler.calls.began(&context.id, job) {
+    if handler.memory(&context.extensions).calls.began(&context.id, job) {
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
     }
     if submitted.reused {
@@ -108,7 +108,7 @@ async fn see_through(started: Started, caller: &Caller<'_>) -> Result<CallToolRe
     let (session, job) = (handler.session(caller).await?, &record.id);
     match follow(app, &session, job, budget, &mut OfRequest::new(caller, job)).await? {
         Followed::Ended(record) => {
-            handler.calls.ended(&context.id);
+            handler.memory(&context.extensions).calls.ended(&context.id);
             Ok(answer(app, &record, reused).into())
         }
         Followed::Asks(record) => pause(&record, reused, caller).await,

@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use tools::Progress;
 
+use super::logging::Remarks;
 use super::questions::Asking;
 use super::surface::Caller;
 use crate::app::App;
@@ -37,6 +38,9 @@ pub(super) trait Audience {
 
     /// Tells of progress. One who has gone is noticed by [`heard`](Self::heard).
     async fn tell(&mut self, note: ProgressNotificationParam);
+
+    /// Tells what is worth telling of `job` beside its progress.
+    async fn remark(&mut self, _job: &JobId) {}
 
     /// Begins to put what the job asks; false where nobody can be asked.
     fn ask(&mut self, _record: &Arc<JobRecord>) -> bool {
@@ -92,6 +96,7 @@ pub(super) async fn follow(
             },
             () = &mut over, if !audience.is_asked() => return Ok(Followed::Goes),
         };
+        audience.remark(job).await;
         let told = match note {
             Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
             Some(Note::Asks(record)) if audience.ask(&record) => None,
@@ -110,13 +115,14 @@ pub(super) async fn follow(
 pub(super) struct OfRequest<'a> {
     caller: &'a Caller<'a>,
     reporter: Option<Reporter>,
+    remarks: Remarks,
     asking: Asking<'a>,
 }
 
 impl<'a> OfRequest<'a> {
     pub(super) fn new(caller: &'a Caller<'a>, job: &JobId) -> Self {
         let reporter = caller.context.meta.get_progress_token().map(|token| Reporter::new(token, job, None));
-        Self { caller, reporter, asking: Asking::new(caller) }
+        Self { caller, reporter, remarks: Remarks::default(), asking: Asking::new(caller) }
     }
 }
 
@@ -127,6 +133,10 @@ impl Audience for OfRequest<'_> {
 
     async fn tell(&mut self, note: ProgressNotificationParam) {
         let _ = self.caller.context.peer.notify_progress(note).await;
+    }
+
+    async fn remark(&mut self, job: &JobId) {
+        self.remarks.look(self.caller, job).await;
     }
 
     fn ask(&mut self, record: &Arc<JobRecord>) -> bool {

@@ -23,7 +23,7 @@ use crate::error::{AppError, ErrorKind};
 use crate::view::text;
 
 pub(super) use tell::beside;
-pub(super) use watched::{Watched, read_tasks};
+pub(super) use watched::watched;
 
 /// Milliseconds between two polls: a quarter of the time that the job has taken so far, within these.
 const POLL_MS: std::ops::RangeInclusive<i128> = 500..=30_000;

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::{ReplaceBoolSchemas, RestrictFormats};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -114,7 +115,16 @@ pub fn output_schema_of<T: JsonSchema>() -> Value {
 
 fn inlined<T: JsonSchema>(mut settings: SchemaSettings) -> Value {
     settings.inline_subschemas = true;
+    // Clients' validators complain of formats that are Rust's own, and some refuse a bare `true`.
+    settings.transforms.push(Box::new(RestrictFormats::default()));
+    settings.transforms.push(Box::new(bools_as_objects()));
     settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+fn bools_as_objects() -> ReplaceBoolSchemas {
+    let mut transform = ReplaceBoolSchemas::default();
+    transform.skip_additional_properties = true; // there everybody knows them
+    transform
 }
 
 /// Reads `params` as `P`.

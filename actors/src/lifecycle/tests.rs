@@ -8,7 +8,8 @@ use tools::{Answer, Question, Report};
 use super::*;
 use crate::model::{JobId, Owner};
 
-fn record() -> JobRecord {
+/// A job that was just accepted.
+pub(crate) fn record() -> JobRecord {
     JobRecord {
         id: JobId::random(),
         owner: Owner::local(),

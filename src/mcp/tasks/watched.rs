@@ -4,11 +4,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
-use actix_web::web::{Bytes, BytesMut};
-use actix_web::{Error, HttpMessage as _, HttpResponse, web};
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::header::HeaderMap;
+use actix_web::web::Bytes;
 use actors::model::{JobId, Owner};
 use futures_util::stream::{self, StreamExt as _};
 use rmcp::model::TASKS_EXTENSION_ID;
@@ -17,9 +16,6 @@ use serde_json::{Value, json};
 
 use super::missing;
 use crate::app::App;
-use crate::auth::Principal;
-use crate::error::{AppError, ErrorKind};
-use crate::mcp::MOST_BODY_BYTES;
 
 const LISTEN: &str = "subscriptions/listen";
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
@@ -55,45 +51,32 @@ impl Listen {
     }
 }
 
-/// Middleware (`from_fn`): carries the named tasks past rmcp.
+/// The tasks that a request names which begins to listen.
 ///
 /// # Errors
-/// What the service behind it fails with; a body that cannot be read.
-pub(in crate::mcp) async fn read_tasks<B: MessageBody + 'static>(
-    app: web::Data<App>,
-    principal: Principal,
-    mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    if request.headers().get("mcp-method").is_none_or(|method| method.as_bytes() != LISTEN.as_bytes()) {
-        return Ok(next.call(request).await?.map_into_left_body());
+/// The refusal of a client that names tasks and does not declare that it knows them.
+pub(in crate::mcp) async fn watched(
+    app: &App,
+    owner: &Owner,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<Watched>, HttpResponse> {
+    if headers.get("mcp-method").is_none_or(|method| method.as_bytes() != LISTEN.as_bytes()) {
+        return Ok(None);
     }
-    let body = read(request.take_payload()).await?;
-    let listen: Listen = serde_json::from_slice(&body).unwrap_or_default(); // rmcp says what is wrong with it
-    request.set_payload(Payload::Stream { payload: stream::once(std::future::ready(Ok(body))).boxed_local() });
-    let Some(named) = listen.tasks() else {
-        return Ok(next.call(request).await?.map_into_left_body());
-    };
+    let listen: Listen = serde_json::from_slice(body).unwrap_or_default(); // rmcp says what is wrong with it
+    let Some(named) = listen.tasks() else { return Ok(None) };
     if !listen.speaks_tasks() {
-        return Ok(request.into_response(listen.refusal()).map_into_right_body());
+        return Err(listen.refusal());
     }
-    let watched = look_up(&app, &principal.owner, named).await;
-    request.extensions_mut().insert(Watched(watched.clone()));
-    let response = next.call(request).await?;
-    let acknowledging = |_: &mut _, body: B| BoxBody::new(Acknowledging { body: Box::pin(body), tasks: Some(watched) });
-    Ok(response.map_body(acknowledging).map_into_right_body())
+    Ok(Some(Watched(look_up(app, owner, named).await)))
 }
 
-async fn read(mut payload: Payload) -> Result<Bytes, Error> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk?;
-        if body.len() + chunk.len() > MOST_BODY_BYTES {
-            return Err(AppError::new(ErrorKind::TooLarge, "the request's body is too long").into());
-        }
-        body.extend_from_slice(&chunk);
+impl Watched {
+    /// The answer to who listens, with the tasks in its acknowledgement.
+    pub(in crate::mcp) fn acknowledged(self, response: HttpResponse) -> HttpResponse {
+        response.map_body(|_, body| BoxBody::new(Acknowledging { body: Box::pin(body), tasks: Some(self.0) }))
     }
-    Ok(body.freeze())
 }
 
 /// Those that are `owner`'s and there; they are kept from then on, as whoever listens relies on them.
