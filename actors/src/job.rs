@@ -63,8 +63,8 @@ pub struct Job {
 impl Job {
     /// Runs the claimed job `claimed` in `slot`.
     pub fn new(core: Core, claimed: Versioned, receipt: Option<Receipt>, slot: Slot) -> Self {
-        let JobRecord { id, tool, owner, attempt, .. } = &claimed.record;
-        let span = tracing::info_span!("job", job = %id, %tool, principal = %owner, attempt);
+        let JobRecord { id, tool, owner, attempt, trace, .. } = &claimed.record;
+        let span = tracing::info_span!("job", job = %id, %tool, principal = %owner, attempt, traceparent = trace);
         Self {
             core,
             span,

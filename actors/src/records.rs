@@ -97,12 +97,16 @@ impl Records {
         Ok(self.store.put(&layout::record(&record.id), sealed::seal(record), expect).await?)
     }
 
-    /// Takes the entry of a job that was not created out of its owner's index.
+    /// Takes the entry of a job that was not created, since another has its id, out of their owner's index.
     ///
     /// # Errors
-    /// `Store`.
-    pub async fn unlist(&self, record: &JobRecord) -> Result<(), CoreError> {
-        Ok(self.store.delete(&layout::index(record)).await?)
+    /// As [`load`](Self::load).
+    pub async fn unlist_namesake(&self, record: &JobRecord) -> Result<(), CoreError> {
+        let entry = layout::index(record);
+        match self.load(&record.id).await? {
+            Some(other) if layout::index(&other.record) == entry => Ok(()), // accepted in the same moment
+            _ => Ok(self.store.delete(&entry).await?),
+        }
     }
 
     /// Takes a terminal job's marker away.

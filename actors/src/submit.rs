@@ -27,6 +27,8 @@ pub struct Call {
     pub fresh: bool,
     /// The id that a new job gets, if no other has it; a random one where there is none.
     pub id: Option<JobId>,
+    /// The caller's place in a distributed trace: a W3C `traceparent`.
+    pub trace: Option<String>,
 }
 
 /// What a call became.
@@ -148,7 +150,7 @@ impl Core {
         if !created.as_ref().is_err_and(is_conflict) {
             return created;
         }
-        let unlisted = self.records.unlist(record).await;
+        let unlisted = self.records.unlist_namesake(record).await;
         record.id = JobId::random(); // before anything can fail: what is undone must not be the other job
         unlisted?;
         self.records.create(record).await
@@ -251,6 +253,7 @@ impl Core {
             progress: lifecycle::waiting(),
             outcome: None,
             key: Some(key.to_owned()),
+            trace: call.trace.clone(),
             submitted_at: self.ports.clock.now(),
             started_at: None,
             finished_at: None,

@@ -9,7 +9,7 @@ use tools::{Context, InputSpec, Report, Tool, ToolError};
 /// Call number `number`; each is another one.
 pub(crate) fn call(number: usize) -> Call {
     let params = json!({"number": number});
-    Call { tool: Nothing::NAME.to_owned(), params, idempotency_key: None, fresh: false, id: None }
+    Call { tool: Nothing::NAME.to_owned(), params, idempotency_key: None, fresh: false, id: None, trace: None }
 }
 
 /// A tool that reads and does nothing.

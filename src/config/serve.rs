@@ -105,7 +105,7 @@ pub struct ServeArgs {
     #[arg(
         long,
         env = "HEAVYLIFT_LOG_FILTER",
-        default_value = "info,actix_server=warn,rmcp=warn",
+        default_value = "info,actix_server=warn,rmcp=error",
         value_name = "FILTER"
     )]
     log_filter: String,

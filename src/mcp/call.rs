@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actors::model::{JobId, JobRecord, JobState};
 use actors::{Call, CoreError, LeaveJob, SubmitJob};
-use rmcp::model::{CallToolResponse, CallToolResult, JsonObject};
+use rmcp::model::{CallToolResponse, CallToolResult, JsonObject, RequestMetaObject};
 use serde_json::{Value, json};
 
 use super::extras::Extras;
@@ -47,6 +47,7 @@ pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToo
         idempotency_key: extras.idempotency_key.clone(),
         fresh: extras.fresh,
         id: ticket.map(|ticket| ticket.job.clone()),
+        trace: traceparent(&context.meta),
     };
     let (clock, budget) = (&app.core.ports.clock, extras.budget(app.config.wait));
     let began = clock.now();
@@ -118,4 +119,29 @@ pub(super) fn result(app: &App, record: &JobRecord, reused: bool) -> CallToolRes
     let failed = matches!(record.state, JobState::Failed | JobState::Cancelled);
     let value = json!(view);
     if failed { CallToolResult::structured_error(value) } else { CallToolResult::structured(value) }
+}
+
+/// The caller's place in a distributed trace (<https://www.w3.org/TR/trace-context/#traceparent-header>); nothing where it is
+/// spelled in another way.
+fn traceparent(meta: &RequestMetaObject) -> Option<String> {
+    let text = meta.get_traceparent()?;
+    let lengths = [2, 32, 16, 2];
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let parts: Vec<&str> = text.split('-').collect();
+    let fits = parts.len() == 4 && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part));
+    fits.then(|| text.to_owned())
+}
+
+#[test]
+fn only_a_traceparent_is_taken_over() {
+    let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let with = |text: &str| {
+        let mut meta = RequestMetaObject::default();
+        meta.insert("traceparent".to_owned(), json!(text));
+        traceparent(&meta)
+    };
+    assert_eq!(with(good).as_deref(), Some(good));
+    for bad in ["", "00", "00-xyz", &good.to_uppercase(), &format!("{good}-01"), &format!("{good}\n")] {
+        assert_eq!(with(bad), None, "{bad:?}");
+    }
 }

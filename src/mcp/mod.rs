@@ -13,6 +13,7 @@
 //! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
 //! | following a job for who waits | [`follow`] |
 //! | sessions of the older protocols | [`sessions`] |
+//! | requests that never become one | [`refusals`] |
 //! | the last word before a restart | [`restart`] |
 
 mod call;
@@ -24,6 +25,7 @@ mod follow;
 mod handler;
 mod listing;
 mod prompts;
+mod refusals;
 mod resources;
 mod restart;
 mod service;
@@ -42,6 +44,7 @@ use rmcp_actix_web::transport::StreamableHttpService;
 use crate::app::App;
 use crate::auth::{Principal, SourceRules};
 use handler::{Handler, Offer};
+use refusals::speak_json_rpc;
 use restart::tell_restart;
 use sessions::{Sessions, for_principal};
 use surface::Surface;
@@ -50,6 +53,9 @@ use surface::Surface;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The largest request body; big files go to `/files`.
 const MOST_BODY_BYTES: usize = 4 << 20;
+
+/// rmcp's answer, or one of the middlewares' around it: the principal's, the refusals', the restart's.
+type Answer = EitherBody<EitherBody<EitherBody<BoxBody>>>;
 
 /// The endpoint, to be mounted in every worker of the server.
 #[derive(Clone)]
@@ -86,12 +92,17 @@ impl Endpoint {
         impl actix_web::dev::ServiceFactory<
             actix_web::dev::ServiceRequest,
             Config = (),
-            Response = actix_web::dev::ServiceResponse<EitherBody<EitherBody<BoxBody>>>,
+            Response = actix_web::dev::ServiceResponse<Answer>,
             Error = actix_web::Error,
             InitError = (),
         > + use<>,
     > {
-        self.service.clone().scope_with_path(path).wrap(from_fn(for_principal)).wrap(from_fn(tell_restart))
+        self.service
+            .clone()
+            .scope_with_path(path)
+            .wrap(from_fn(for_principal))
+            .wrap(from_fn(speak_json_rpc))
+            .wrap(from_fn(tell_restart))
     }
 }
 

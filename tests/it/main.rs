@@ -22,6 +22,7 @@ mod mcp;
 mod mounts;
 mod principals;
 mod proxy;
+mod refusals;
 mod replicas;
 mod replicas_cut;
 mod replicas_end;

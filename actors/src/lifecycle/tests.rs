@@ -22,6 +22,7 @@ fn record() -> JobRecord {
         progress: Progress::default(),
         outcome: None,
         key: None,
+        trace: None,
         submitted_at: OffsetDateTime::UNIX_EPOCH,
         started_at: None,
         finished_at: None,

@@ -151,6 +151,9 @@ pub struct JobRecord {
     pub outcome: Option<JobOutcome>,
     /// The idempotency key's digest under which it can be found again, where it has one.
     pub key: Option<String>,
+    /// The `traceparent` of the call that it began as, where that had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// When it was accepted.
     #[serde(with = "time::serde::rfc3339")]
     pub submitted_at: OffsetDateTime,

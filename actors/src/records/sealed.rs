@@ -76,6 +76,7 @@ mod tests {
             progress: Progress::of(0.3, 0.7, "phase"),
             outcome: None,
             key: None,
+            trace: None,
             submitted_at: OffsetDateTime::UNIX_EPOCH,
             started_at: None,
             finished_at: None,

@@ -172,7 +172,7 @@ pub(crate) async fn let_others_run() {
 /// A call of the test tool on `in.txt`.
 pub(crate) fn call(word: &str) -> Call {
     let params = serde_json::json!({"file": "in.txt", "word": word});
-    Call { tool: "test_copy".to_owned(), params, idempotency_key: None, fresh: false, id: None }
+    Call { tool: "test_copy".to_owned(), params, idempotency_key: None, fresh: false, id: None, trace: None }
 }
 
 /// A gate in the middle of the test tool's work: closed, it holds every run until it is opened.

@@ -7,5 +7,6 @@ mod expiry;
 mod isolation;
 mod replicas;
 mod reuse;
+mod sessions;
 mod steps;
 mod turns;

@@ -80,7 +80,7 @@ pub(super) fn log(text: &str) -> Parsed<LogFormat> {
 }
 
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
-    let example = "write a level or levels by module, like info,actix_server=warn,rmcp=warn";
+    let example = "write a level or levels by module, like info,actix_server=warn,rmcp=error";
     let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
     parsed.map(|_| text.to_owned()).map_err(|error| format!("{text:?} is not a filter ({error}); {example}"))
 }
