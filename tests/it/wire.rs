@@ -86,8 +86,11 @@ fn event(block: &str) -> Option<Event> {
 pub(crate) fn newest(caller: &Caller, method: &str, mut params: Value) -> RequestBuilder {
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
     params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({"name": "wire", "version": "1"});
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
-    let name = params["name"].as_str().map(str::to_owned);
+    let capabilities = &mut params["_meta"]["io.modelcontextprotocol/clientCapabilities"];
+    if capabilities.is_null() {
+        *capabilities = json!({});
+    }
+    let name = params["name"].as_str().or(params["taskId"].as_str()).map(str::to_owned);
     let mut request =
         post(caller, "2026-07-28", &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             .header("Mcp-Method", method);
