@@ -53,12 +53,12 @@ class Call:
                 break
             except mcp.MCPError as error:
                 self.failed(error)
-        fits, spoilt_fits = await self.fits(client, result), await self.fits(client, spoilt(result))
+        nothing = result.model_copy(update={"structured_content": {}})
         return {
             "version": client.protocol_version,
             "result": result.structured_content,
-            "fits": fits,
-            "spoilt_fits": spoilt_fits,
+            "fits": await self.fits(client, result),
+            "nothing_fits": await self.fits(client, nothing),
             "reissued": self.calls - 1,
             "progress": self.progress,
             "errors": self.errors,
@@ -88,11 +88,6 @@ class Call:
         self.errors.append(f"call: {error!r}")
         if self.calls >= MOST_CALLS:
             raise SystemExit(f"no answer to {MOST_CALLS} calls: {self.errors[-3:]}")
-
-
-def spoilt(result):
-    """The same result with a part that its schema does not allow."""
-    return result.model_copy(update={"structured_content": {**result.structured_content, "status": 7}})
 
 
 def say(what):

@@ -90,7 +90,7 @@ fn slow(label: &str, wait_seconds: u32) -> Value {
 async fn a_killed_servers_answer_comes_by_replay() {
     let pair = Pair::start().await;
     let session = Session::open(&pair.caller).await;
-    let called = session.request(7, "tools/call", &call("slow_compute", &slow("replay", 600), Some("t"))).send();
+    let called = session.request(7, "tools/call", &call("long_compute", &slow("replay", 600), Some("t"))).send();
     let mut events = Events::of(called.await.expect("an answer"));
     let note = events.next().await.expect("a note");
     let (job, last) = (job_of(&note.data), events.last_id.clone().expect("an id"));
@@ -110,7 +110,7 @@ async fn a_killed_servers_answer_comes_by_replay() {
 async fn a_killed_servers_answer_comes_by_task() {
     let pair = Pair::start().await;
     let caller = pair.caller.clone();
-    let created = with_tasks(&caller, "tools/call", call("slow_compute", &slow("task", 600), None)).send().await;
+    let created = with_tasks(&caller, "tools/call", call("long_compute", &slow("task", 600), None)).send().await;
     let task = reply(created.expect("an answer")).await;
     assert_eq!(
         (&task["result"]["resultType"], &task["result"]["status"]),
@@ -152,7 +152,7 @@ async fn until_completed(get: impl Fn() -> RequestBuilder) -> Value {
 #[tokio::test]
 async fn a_killed_servers_answer_comes_by_job_wait() {
     let pair = Pair::start().await;
-    let called = newest(&pair.caller, "tools/call", call("slow_compute", &slow("wait", 0), None)).send().await;
+    let called = newest(&pair.caller, "tools/call", call("long_compute", &slow("wait", 0), None)).send().await;
     let handle = said(&reply(called.expect("an answer")).await);
     let job = handle["job_id"].as_str().expect("a job");
     pair.caller.until_running(job).await;
