@@ -8,7 +8,6 @@
 
 mod support;
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use heavylift::cli::ui;
 use heavylift::config::ServeConfig;
 use heavylift::mcp::surface::Surface;
 use serde_json::json;
-use support::{ServerProcess, Times, now, print, verdict};
+use support::{ServerProcess, Times, build_peer, now, print, verdict};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tools::Catalogue;
@@ -71,17 +70,6 @@ fn serve() {
         ui::out(format!("listens on {}", running.addr));
         running.serve_until(std::future::pending()).await.expect("serves");
     });
-}
-
-/// The peer's program. Its own workspace and target folder: its features must not touch ours.
-fn build_peer() -> PathBuf {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer/Cargo.toml");
-    let me = std::env::current_exe().expect("this program");
-    let target = me.ancestors().nth(3).expect("the target folder").join("peer");
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--release", "--locked", "--manifest-path", manifest, "--target-dir"]).arg(&target);
-    assert!(build.status().expect("cargo runs").success(), "the peer must build");
-    target.join("release/peer")
 }
 
 /// One way to be asked.

@@ -8,6 +8,7 @@ pub(crate) mod far;
 pub(crate) mod nothing;
 
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,17 @@ pub(crate) fn verdict(what: &str, met: bool) {
     ui::out(format!("{what}: {}\n", if met { "met" } else { "NOT met" }));
 }
 
+/// The peer's program. Its own workspace and target folder: its features must not touch ours.
+pub(crate) fn build_peer() -> PathBuf {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer/Cargo.toml");
+    let me = std::env::current_exe().expect("this program");
+    let target = me.ancestors().nth(3).expect("the target folder").join("peer");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--release", "--locked", "--manifest-path", manifest, "--target-dir"]).arg(&target);
+    assert!(build.status().expect("cargo runs").success(), "the peer must build");
+    target.join("release/peer")
+}
+
 /// A server in a process of its own, so that its processor time is its own. Killed when dropped.
 pub(crate) struct ServerProcess {
     child: Child,
@@ -96,6 +108,14 @@ impl ServerProcess {
         std::thread::spawn(move || lines.for_each(drop));
         let address = line.rsplit(' ').next().unwrap_or_default().trim_start_matches("http://").to_owned();
         Self { child, address }
+    }
+
+    /// Bytes of memory that it holds.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the server lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says so");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib * 1024
     }
 
     /// Seconds of processor time that it has used.

@@ -1,13 +1,15 @@
 //! A tiny tool on plain rmcp and axum: `peer sse` or `peer json`, which says where it listens and runs until it is killed.
 //!
-//! Started by `benches/round_trip.rs`, beside the server that it measures.
+//! Started by `benches/round_trip.rs` and `benches/streams.rs`, beside the server that they measure.
 
 use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ServerCapabilities, ServerConfig};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ServerCapabilities, ServerConfig, SubscriptionFilter,
+};
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -19,7 +21,11 @@ struct Tiny;
 
 impl ServerHandler for Tiny {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(requested.clone())
     }
 
     async fn call_tool(

@@ -1,4 +1,6 @@
 //! One session as this replica has it: rmcp's half that speaks the protocol, the actor behind it, and its streams.
+//!
+//! The half is there while requests come; a session that only listens does without.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,18 +8,20 @@ use std::time::Duration;
 
 use actix::Addr;
 use actors::model::{JobId, Owner, SessionId};
-use actors::{Activity, Core, InUse, Session};
+use actors::{Activity, Core, Session};
 use parking_lot::Mutex;
 use rand::RngExt as _;
-use rmcp::model::RequestId;
-use rmcp::transport::streamable_http_server::session::ServerSseMessage;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionHandle;
+use rmcp::model::{
+    GetExtensions as _, InitializeRequestParams, JsonRpcMessage, ProgressToken, RequestId, ServerJsonRpcMessage,
+    ServerNotification,
+};
+use rmcp::service::OriginatingRequestId;
 use time::OffsetDateTime;
-use tokio::sync::mpsc::Receiver;
 
 use super::event_id::{EventId, Topic, job_of};
 use super::outlet::{Heard, Hears, Listening, Outlet};
 use super::questions::Questions;
+use super::transport::Half;
 use crate::app::App;
 
 /// When a client is to come again whose connection ends.
@@ -32,9 +36,11 @@ pub(in crate::mcp) struct Live {
     pub(super) app: Arc<App>,
     pub(super) id: SessionId,
     pub(super) owner: Owner,
-    pub(super) handle: LocalSessionHandle,
     pub(super) actor: Addr<Session>,
     pub(super) activity: Arc<Activity>,
+    pub(super) half: Mutex<Option<Half>>,
+    /// What the client opened the session with.
+    pub(super) initialize: Mutex<Option<InitializeRequestParams>>,
     pub(super) questions: Questions,
     /// When it was last looked for in the store.
     pub(super) touched: Mutex<OffsetDateTime>,
@@ -104,22 +110,37 @@ impl Live {
         app: Arc<App>,
         id: SessionId,
         owner: Owner,
-        handle: LocalSessionHandle,
         actor: Addr<Session>,
         activity: Arc<Activity>,
     ) -> Self {
-        let touched = Mutex::new(app.core.ports.clock.now());
         Self {
+            touched: Mutex::new(app.core.ports.clock.now()),
             app,
             id,
             owner,
-            handle,
             actor,
             activity,
+            half: Mutex::default(),
+            initialize: Mutex::default(),
             questions: Questions::default(),
-            touched,
             streams: Mutex::default(),
         }
+    }
+
+    /// Ends rmcp's half where nobody asked for it for `rest` and it has nothing to do.
+    pub(super) fn rest_after(&self, rest: Duration) {
+        let latest = self.app.core.ports.clock.now() - rest;
+        let mut half = self.half.lock();
+        if half.as_ref().is_some_and(|half| half.used <= latest) && !self.streams.lock().is_answering() {
+            *half = None;
+        }
+    }
+
+    /// Ends everything that is here.
+    pub(super) fn end(&self) {
+        *self.half.lock() = None;
+        let (now, streams) = (self.app.core.ports.clock.now(), self.streams.lock());
+        streams.requests.values().chain(&streams.own).for_each(|speaker| speaker.outlet.end(now));
     }
 
     /// What a handler is given with the request behind `speaker`.
@@ -147,15 +168,46 @@ impl Live {
         self.streams.lock().requests.get(request).cloned()
     }
 
-    /// The session's own stream, and whether it is new.
-    pub(super) fn own(&self) -> (Arc<Speaker>, bool) {
+    /// The session's own stream.
+    pub(super) fn own(&self) -> Arc<Speaker> {
         let mut streams = self.streams.lock();
-        if let Some(own) = streams.own.as_ref().filter(|own| own.outlet.ended().is_none()) {
-            return (Arc::clone(own), false);
+        Arc::clone(streams.own.get_or_insert_with(|| Arc::new(Speaker::new(Topic::Session, Hears::Oldest))))
+    }
+
+    /// Takes what rmcp's half says to the stream that it belongs to.
+    pub(super) fn route(self: &Arc<Self>, message: ServerJsonRpcMessage) {
+        let speaker = self.speaker_for(&message).unwrap_or_else(|| self.own());
+        let is_answer = matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_));
+        if is_answer && speaker.topic == Topic::Session {
+            return; // to a request that was cancelled: nobody waits for it
         }
-        let own = Arc::new(Speaker::new(Topic::Session, Hears::Oldest));
-        streams.own = Some(Arc::clone(&own));
-        (own, true)
+        speaker.outlet.say(self.outgoing(message));
+        if is_answer {
+            speaker.outlet.end(self.app.core.ports.clock.now());
+        }
+    }
+
+    /// The stream of the request that a message answers, or was caused by.
+    fn speaker_for(&self, message: &ServerJsonRpcMessage) -> Option<Arc<Speaker>> {
+        let request = match message {
+            JsonRpcMessage::Response(response) => &response.id,
+            JsonRpcMessage::Error(error) => error.id.as_ref()?,
+            JsonRpcMessage::Request(request) => &request.request.extensions().get::<OriginatingRequestId>()?.0,
+            JsonRpcMessage::Notification(note) => match &note.notification {
+                ServerNotification::ProgressNotification(progress) => {
+                    return self.streams.lock().with_token(&progress.params.progress_token);
+                }
+                _ => return None,
+            },
+        };
+        self.speaker(request).filter(|speaker| speaker.outlet.ended().is_none())
+    }
+
+    /// The client no longer waits for the answer to `request`.
+    pub(super) fn forget(&self, request: &RequestId) {
+        if let Some(speaker) = self.speaker(request) {
+            speaker.outlet.end(self.app.core.ports.clock.now());
+        }
     }
 
     /// A connection that listens to `speaker`, from after `event` where it has heard some of it.
@@ -167,25 +219,23 @@ impl Live {
         };
         speaker.outlet.listen(heard, Box::new(name), self.activity.begin())
     }
-
-    /// Passes on what rmcp's half says on one stream, until it has said all.
-    pub(super) async fn pump(
-        self: Arc<Self>,
-        mut from: Receiver<ServerSseMessage>,
-        outlet: Arc<Outlet>,
-        _: Option<InUse>,
-    ) {
-        while let Some(event) = from.recv().await {
-            if let Some(message) = event.message {
-                let message = Arc::try_unwrap(message).unwrap_or_else(|shared| (*shared).clone());
-                outlet.say(self.outgoing(message));
-            }
-        }
-        outlet.end(self.app.core.ports.clock.now());
-    }
 }
 
 impl Streams {
+    /// Whether a request waits for its answer.
+    fn is_answering(&self) -> bool {
+        self.requests.values().any(|speaker| speaker.outlet.ended().is_none())
+    }
+
+    /// The stream of the request whose progress goes under `token`.
+    fn with_token(&self, token: &ProgressToken) -> Option<Arc<Speaker>> {
+        let own = |speaker: &&Arc<Speaker>| match &speaker.topic {
+            Topic::Request { token: Some(own), .. } => own == token && speaker.outlet.ended().is_none(),
+            _ => false,
+        };
+        self.requests.values().find(own).cloned()
+    }
+
     /// Lets go of answers that nobody came for.
     fn forget_old(&mut self, now: OffsetDateTime) {
         self.requests.retain(|_, speaker| speaker.outlet.ended().is_none_or(|ended| ended + ANSWER_KEPT > now));

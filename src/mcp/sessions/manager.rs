@@ -11,12 +11,10 @@ use async_trait::async_trait;
 use futures_util::future::Either;
 use futures_util::{Stream, stream};
 use rmcp::model::{
-    CallToolRequestParams, ClientJsonRpcMessage, ClientRequest, GetMeta as _, JsonRpcMessage, JsonRpcRequest,
-    ServerJsonRpcMessage,
+    CallToolRequestParams, ClientJsonRpcMessage, ClientNotification, ClientRequest, GetMeta as _, JsonRpcMessage,
+    JsonRpcRequest, RequestId, ServerJsonRpcMessage,
 };
-use rmcp::transport::WorkerTransport;
 use rmcp::transport::streamable_http_server::SessionManager;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionWorker;
 use rmcp::transport::streamable_http_server::session::{
     RestoreOutcome, ServerSseMessage, SessionState, SessionStore, SessionStoreError,
 };
@@ -24,7 +22,8 @@ use rmcp::transport::streamable_http_server::session::{
 use super::event_id::{Does, EventId, Topic};
 use super::live::{Conversation, Live, RETRY, Speaker};
 use super::outlet::{Hears, Listening};
-use super::{SessionError, Sessions, resume};
+use super::transport::SessionTransport;
+use super::{SessionError, Sessions, resume, scope};
 use crate::mcp::service;
 use crate::wait;
 
@@ -33,7 +32,7 @@ type Name = rmcp::transport::streamable_http_server::SessionId;
 
 impl SessionManager for Sessions {
     type Error = SessionError;
-    type Transport = WorkerTransport<LocalSessionWorker>;
+    type Transport = SessionTransport;
 
     async fn create_session(&self) -> Result<(Name, Self::Transport), SessionError> {
         let id = SessionId::random();
@@ -46,18 +45,27 @@ impl SessionManager for Sessions {
         id: &Name,
         message: ClientJsonRpcMessage,
     ) -> Result<ServerJsonRpcMessage, SessionError> {
-        Ok(self.live(id)?.handle.initialize(message).await?)
+        let live = self.live(id)?;
+        if let JsonRpcMessage::Request(request) = &message
+            && let ClientRequest::InitializeRequest(initialize) = &request.request
+        {
+            *live.initialize.lock() = Some(initialize.params.clone());
+        }
+        live.initialize(message).await.inspect_err(SessionError::report)
     }
 
     async fn has_session(&self, id: &Name) -> Result<bool, SessionError> {
         match self.here(id) {
-            Some(live) => self.is_there(&live).await,
+            Some(live) => Ok(self.is_there(&live).await? && live.use_half()),
             None => Ok(false),
         }
     }
 
     async fn close_session(&self, id: &Name) -> Result<(), SessionError> {
-        self.close(id).await
+        match scope::owner() {
+            Some(owner) => self.close(&owner, id).await.inspect_err(SessionError::report),
+            None => Ok(()), // rmcp's half has ended; the session goes on without
+        }
     }
 
     async fn create_stream(
@@ -74,10 +82,7 @@ impl SessionManager for Sessions {
         let listening = live.listen(&speaker, None);
         message.insert_extension(Conversation(Arc::clone(&live)));
         message.insert_extension(live.ticket(&request_id, &speaker));
-        let receiver = live.handle.establish_request_wise_channel().await?;
-        live.handle.push_message(message, receiver.http_request_id).await?;
-        let in_use = live.activity.begin();
-        tokio::spawn(Arc::clone(&live).pump(receiver.inner, Arc::clone(&speaker.outlet), Some(in_use)));
+        live.hand_over(message).await.inspect_err(SessionError::report)?;
         Ok(Either::Left(listening))
     }
 
@@ -86,16 +91,20 @@ impl SessionManager for Sessions {
         if matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)) {
             return live.answer(message).await;
         }
+        let cancelled = cancelled_by(&message);
         message.insert_extension(Conversation(Arc::clone(&live)));
-        Ok(live.handle.push_message(message, None).await?)
+        live.hand_over(message).await.inspect_err(SessionError::report)?;
+        if let Some(request) = cancelled {
+            live.forget(&request);
+        }
+        Ok(())
     }
 
     async fn create_standalone_stream(
         &self,
         id: &Name,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
-        let live = self.live(id)?;
-        live.listen_to_own(None).await
+        Ok(self.live(id)?.listen_to_own(None))
     }
 
     async fn resume(
@@ -109,7 +118,7 @@ impl SessionManager for Sessions {
             return Ok(Either::Right(stream::empty()));
         };
         let Topic::Request { id, .. } = &event.topic else {
-            return Ok(Either::Left(live.listen_to_own(Some(&event)).await?));
+            return Ok(Either::Left(live.listen_to_own(Some(&event))));
         };
         if let Some(speaker) = live.speaker(id) {
             return Ok(Either::Left(live.listen(&speaker, Some(&event))));
@@ -163,17 +172,20 @@ impl Live {
         listening
     }
 
-    /// A connection to the session's own stream, which begins when the first comes.
-    async fn listen_to_own(self: &Arc<Self>, event: Option<&EventId>) -> Result<Listening, SessionError> {
-        let (own, is_new) = self.own();
+    /// A connection to the session's own stream.
+    fn listen_to_own(self: &Arc<Self>, event: Option<&EventId>) -> Listening {
+        let own = self.own();
         let listening = self.listen(&own, event);
         own.outlet.say_retry(RETRY);
-        if is_new {
-            let receiver = self.handle.establish_common_channel().await?;
-            tokio::spawn(Arc::clone(self).pump(receiver.inner, Arc::clone(&own.outlet), None));
-        }
-        Ok(listening)
+        listening
     }
+}
+
+/// The request that a message takes back.
+fn cancelled_by(message: &ClientJsonRpcMessage) -> Option<RequestId> {
+    let JsonRpcMessage::Notification(note) = message else { return None };
+    let ClientNotification::CancelledNotification(cancelled) = &note.notification else { return None };
+    cancelled.params.request_id.clone()
 }
 
 /// A session that this replica does not have is taken up from what the store keeps of it.

@@ -3,7 +3,7 @@
 //! ```text
 //! a request ── scope (whose it is) ── rmcp's service ── manager ── live ── rmcp's half of the session ── handler
 //!                                                                   │
-//!                                     connections ── outlet ◄── pump┘  or resume: from the job's record
+//!                                     connections ── outlet ◄───────┘  or resume: from the job's record
 //! ```
 //!
 //! | to find | look in |
@@ -11,6 +11,7 @@
 //! | what rmcp asks for | [`manager`] |
 //! | whose request it is, and errors that rmcp has no words for | [`scope`] |
 //! | one session: its actor, its streams | [`live`] |
+//! | between rmcp's half and the streams | [`transport`] |
 //! | one stream, whichever connection listens | [`outlet`] |
 //! | what an event's id holds | [`event_id`] |
 //! | an answer that another replica was giving | [`resume`] |
@@ -25,6 +26,7 @@ mod outlet;
 mod questions;
 mod resume;
 mod scope;
+mod transport;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -33,34 +35,26 @@ use std::time::Duration;
 use actors::model::{Owner, SessionId};
 use actors::{Activity, CoreError, IdleEnd, OpenSession};
 use parking_lot::Mutex;
-use rmcp::transport::WorkerTransport;
 use rmcp::transport::streamable_http_server::session::SessionState;
-use rmcp::transport::streamable_http_server::session::local::{
-    LocalSessionWorker, SessionConfig, create_local_session,
-};
 
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 use live::Live;
 pub(super) use live::{Conversation, Ticket};
 pub(super) use scope::for_principal;
+use transport::SessionTransport;
 
 /// How long a session stays here that nobody uses. It is taken up again from the store when somebody does.
 const IDLE: Duration = Duration::from_mins(30);
+
+/// How long rmcp's half of a session stays that nobody asks: it is most of what a session costs, and made anew at once.
+const REST: Duration = Duration::from_secs(10);
 
 /// The sessions that this replica has.
 pub(super) struct Sessions {
     app: Arc<App>,
     own: Weak<Self>,
-    config: SessionConfig,
-    live: Mutex<HashMap<String, Entry>>,
-}
-
-/// A session, or how often rmcp will still report the end of one that is gone.
-#[derive(Default)]
-struct Entry {
-    live: Option<Arc<Live>>,
-    ending: usize,
+    live: Mutex<HashMap<String, Arc<Live>>>,
 }
 
 /// Why a session does not do what it is asked.
@@ -71,8 +65,6 @@ pub(super) enum SessionError {
     Unknown,
     #[error("{0}")]
     App(AppError),
-    #[error(transparent)]
-    Rmcp(#[from] rmcp::transport::streamable_http_server::session::local::SessionError),
 }
 
 impl From<CoreError> for SessionError {
@@ -85,7 +77,7 @@ impl SessionError {
     /// Has the request answered with this error as every front door puts it.
     fn report(&self) {
         match self {
-            Self::Unknown | Self::Rmcp(_) => scope::report(AppError::not_found(Self::Unknown.to_string())),
+            Self::Unknown => scope::report(AppError::not_found(Self::Unknown.to_string())),
             Self::App(error) => scope::report(error.clone()),
         }
     }
@@ -93,24 +85,25 @@ impl SessionError {
 
 impl Sessions {
     pub(super) fn new(app: Arc<App>) -> Arc<Self> {
-        let mut config = SessionConfig::default();
-        config.keep_alive = None; // the actor knows better when a session is idle
-        config.sse_retry = None; // our streams say it, under names that other replicas know
-        Arc::new_cyclic(|own| Self { app, own: own.clone(), config, live: Mutex::default() })
+        let sessions = Arc::new_cyclic(|own| Self { app, own: own.clone(), live: Mutex::default() });
+        tokio::spawn(let_rest(Arc::downgrade(&sessions), Arc::clone(&sessions.app)));
+        sessions
     }
 
-    /// A new session of the request's principal, or one that is taken up.
-    async fn open(&self, id: SessionId) -> Result<WorkerTransport<LocalSessionWorker>, SessionError> {
+    /// A new session of the request's principal, or one that is taken up, with a new half.
+    async fn open(&self, id: SessionId) -> Result<SessionTransport, SessionError> {
         let owner = scope::owner().ok_or(SessionError::Unknown)?;
+        if let Some(live) = self.here(id.as_str()) {
+            return Ok(live.open_half());
+        }
         self.make_room(&owner).inspect_err(SessionError::report)?;
-        let (handle, worker) = create_local_session(id.as_str(), self.config.clone());
         let activity = Activity::new(Arc::clone(&self.app.core.ports.clock));
         let idle_end = Some(self.idle_end(&id, &activity));
         let opened = self.app.supervisor.send(OpenSession { owner: owner.clone(), idle_end }).await;
         let actor = opened.map_err(CoreError::from)?;
-        let live = Live::new(Arc::clone(&self.app), id.clone(), owner, handle, actor, activity);
-        self.live.lock().entry(id.as_str().to_owned()).or_default().live = Some(Arc::new(live));
-        Ok(WorkerTransport::spawn(worker))
+        let live = Arc::new(Live::new(Arc::clone(&self.app), id.clone(), owner, actor, activity));
+        self.live.lock().insert(id.as_str().to_owned(), Arc::clone(&live));
+        Ok(live.open_half())
     }
 
     fn idle_end(&self, id: &SessionId, activity: &Arc<Activity>) -> IdleEnd {
@@ -128,8 +121,7 @@ impl Sessions {
         let most = self.app.config.max_sessions;
         let idlest = {
             let live = self.live.lock();
-            let own: Vec<_> =
-                live.values().filter_map(|entry| entry.live.as_ref()).filter(|live| live.owner == *owner).collect();
+            let own: Vec<_> = live.values().filter(|live| live.owner == *owner).collect();
             if own.len() < most {
                 return Ok(());
             }
@@ -146,18 +138,16 @@ impl Sessions {
 
     /// Ends what is here of a session. In the store it stays.
     fn put_away(&self, id: &str) {
-        let mut sessions = self.live.lock();
-        let Some(entry) = sessions.get_mut(id) else { return };
-        if let Some(live) = entry.live.take() {
-            entry.ending += 1;
-            tokio::spawn(async move { live.handle.close().await });
+        let live = self.live.lock().remove(id);
+        if let Some(live) = live {
+            live.end();
         }
     }
 
     /// The session called `id`, if this replica has it and it is the request's principal's.
     fn here(&self, id: &str) -> Option<Arc<Live>> {
         let owner = scope::owner()?;
-        self.live.lock().get(id)?.live.clone().filter(|live| live.owner == owner)
+        self.live.lock().get(id).filter(|live| live.owner == owner).cloned()
     }
 
     /// The same, where it is an error that there is none.
@@ -185,36 +175,23 @@ impl Sessions {
         Ok(there)
     }
 
-    /// rmcp's half of a session has ended, or a client asks for the end.
-    async fn close(&self, id: &str) -> Result<(), SessionError> {
-        let Some(owner) = scope::owner() else {
-            self.ended(id);
-            return Ok(());
-        };
-        let Ok(session) = id.parse() else { return Err(SessionError::Unknown).inspect_err(SessionError::report) };
-        let there = self.app.core.sessions.touch(&owner, &session).await.map_err(SessionError::from);
-        if there.inspect_err(SessionError::report)? {
-            self.put_away(id);
-        } else {
-            SessionError::Unknown.report();
+    /// A client asks for the end of a session.
+    async fn close(&self, owner: &Owner, id: &str) -> Result<(), SessionError> {
+        let session = id.parse().map_err(|_| SessionError::Unknown)?;
+        if !self.app.core.sessions.touch(owner, &session).await? {
+            return Err(SessionError::Unknown);
         }
+        self.put_away(id);
         Ok(())
-    }
-
-    fn ended(&self, id: &str) {
-        let mut sessions = self.live.lock();
-        let Some(entry) = sessions.get_mut(id) else { return };
-        match entry.ending {
-            0 => entry.live = None,
-            _ => entry.ending -= 1,
-        }
-        if entry.live.is_none() && entry.ending == 0 {
-            sessions.remove(id);
-        }
     }
 
     async fn load_state(&self, id: &str) -> Result<Option<SessionState>, CoreError> {
         let (Some(owner), Ok(session)) = (scope::owner(), id.parse()) else { return Ok(None) };
+        if let Some(live) = self.here(id)
+            && let Some(initialize) = live.initialize.lock().clone()
+        {
+            return Ok(Some(SessionState::new(initialize)));
+        }
         let Some(record) = self.app.core.sessions.load(&owner, &session).await? else { return Ok(None) };
         let initialize = serde_json::from_value(record.initialize);
         let initialize = initialize.map_err(|error| CoreError::Session(error.to_string()))?;
@@ -231,5 +208,17 @@ impl Sessions {
     async fn remove_state(&self, id: &str) -> Result<(), CoreError> {
         let (Some(owner), Ok(session)) = (scope::owner(), id.parse()) else { return Ok(()) };
         self.app.core.sessions.remove(&owner, &session).await
+    }
+}
+
+/// Now and then ends the halves of sessions that only listen.
+async fn let_rest(sessions: Weak<Sessions>, app: Arc<App>) {
+    loop {
+        app.core.ports.clock.sleep(REST).await;
+        let Some(sessions) = sessions.upgrade() else { return };
+        let all: Vec<Arc<Live>> = sessions.live.lock().values().cloned().collect();
+        for live in all {
+            live.rest_after(REST);
+        }
     }
 }

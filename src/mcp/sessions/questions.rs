@@ -87,7 +87,7 @@ impl Live {
         let Some(name) = name_of(&message) else { return Ok(()) };
         if self.questions.is_open(&name) {
             return match self.incoming(message) {
-                Some(message) => Ok(self.handle.push_message(message, None).await?),
+                Some(message) => self.hand_over(message).await,
                 None => Ok(()),
             };
         }
@@ -107,7 +107,7 @@ impl Live {
             let Ok(Some(text)) = sessions.take_reply(&self.owner, &self.id, &name).await else { continue };
             let Ok(message) = serde_json::from_slice(&text) else { continue };
             if let Some(message) = self.incoming(message) {
-                let _ = self.handle.push_message(message, None).await; // the session has ended
+                let _ = self.hand_over(message).await; // the session has ended
             }
         }
     }
