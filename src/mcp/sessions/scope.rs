@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError as _};
 use actors::model::Owner;
@@ -44,7 +45,11 @@ pub(in crate::mcp) async fn for_principal<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let scope = Arc::new(Scope { owner: principal.owner, trouble: Mutex::default() });
-    let response = REQUEST.scope(Arc::clone(&scope), next.call(request)).await?;
+    let mut response = REQUEST.scope(Arc::clone(&scope), next.call(request)).await?;
+    if response.request().method() == Method::DELETE && response.status() == StatusCode::ACCEPTED {
+        // The session is over by now, and the official Python client takes "accepted" for a failure.
+        *response.response_mut().status_mut() = StatusCode::NO_CONTENT;
+    }
     match scope.trouble.lock().take() {
         Some(error) => Ok(response.into_response(error.error_response()).map_into_right_body()),
         None => Ok(response.map_into_left_body()),
