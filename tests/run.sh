@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check and every test. Needs Rust, a C/C++ compiler and Node; one build profile serves lints, tests and demo.
+# Runs every check and every test. Needs Rust, a C/C++ compiler, Node 20 and Python 3.10 with pip, or newer ones; one build
+# profile serves lints, tests and demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Outside the checkout, so that a fresh clone finds what was built before.
@@ -15,6 +16,21 @@ azurite=3.37.0
 if ! grep -qs "\"version\": \"$azurite\"" "$CARGO_TARGET_DIR/azurite/node_modules/azurite/package.json"; then
   say "azurite"
   npm install --prefix "$CARGO_TARGET_DIR/azurite" --no-save --no-audit --no-fund --ignore-scripts "azurite@$azurite"
+fi
+
+# The official clients that the tests let loose on the server.
+clients=$CARGO_TARGET_DIR/clients
+typescript=2.4.0 python=2.3.0
+if ! grep -qs "\"version\": \"$typescript\"" "$clients/node_modules/@modelcontextprotocol/client/package.json"; then
+  say "TypeScript client"
+  npm install --prefix "$clients" --no-save --no-audit --no-fund --ignore-scripts \
+    "@modelcontextprotocol/client@$typescript"
+fi
+works() { PYTHONPATH=$clients/python python3 -c "import mcp, importlib.metadata as m; assert m.version('mcp') == '$python'"; }
+if ! works 2>/dev/null; then
+  say "Python client"
+  rm -rf "$clients/python"
+  python3 -m pip install --quiet --disable-pip-version-check --target "$clients/python" "mcp==$python"
 fi
 
 say "format"

@@ -160,5 +160,7 @@ async fn a_killed_servers_answer_comes_by_job_wait() {
     let wait = call("job_wait", &json!({"job_id": job, "wait_seconds": 600}), None);
     let waiting = pair.at_other(runner, || newest(&pair.caller, "tools/call", wait.clone())).await;
     let survivor = pair.kill(runner).await;
-    survivor.check(&said(&reply(waiting).await), "wait").await;
+    let answer = reply(waiting).await;
+    assert!(said(&answer).is_object(), "{answer}");
+    survivor.check(&said(&answer), "wait").await;
 }
