@@ -3,6 +3,7 @@
 //! The only place that knows every part. Tests and the demo start it as the command line does: `heavylift serve`.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tools::{Catalogue, Limits};
 
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
+use crate::changes::Changes;
 use crate::cli::ui;
 use crate::config::snippets::Snippets;
 use crate::config::{MountSource, QueueConfig, Role, ServeConfig, StoreConfig};
@@ -23,9 +25,10 @@ use crate::links::{LinkKey, Links};
 use crate::mcp::surface::Surface;
 use crate::queue::AzureQueue;
 use crate::scratch::Scratch;
+use crate::stdio::door::{self, Door};
 use crate::store::{AzureStore, FolderStore, LocalStore};
 use crate::view::Viewer;
-use crate::{http, mcp, queue};
+use crate::{http, mcp, queue, stdio};
 
 /// How long the end of a silence may be away: shorter than any client's or proxy's patience.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -46,6 +49,8 @@ pub struct App {
     pub base_url: String,
     /// Makes and checks links.
     pub links: Arc<Links>,
+    /// Who wants to hear of which change.
+    pub changes: Changes,
     /// Cancelled when the server begins to shut down: who waits is told at once.
     pub shutdown: CancellationToken,
     /// Cancelled at the very end, when all answers are out: what is still open then is ended.
@@ -65,12 +70,15 @@ pub struct Running {
     pub addr: SocketAddr,
     /// The shared parts.
     pub app: web::Data<App>,
+    /// Speaks MCP.
+    pub(crate) endpoint: mcp::Endpoint,
     server: actix_web::dev::Server,
     /// Ours until the end.
     _scratch: Scratch,
 }
 
-/// Serves until the process is asked to end (SIGTERM, Ctrl-C), and says where on standard output once it listens.
+/// Serves until the process is asked to end (SIGTERM, Ctrl-C), and says where on standard output once it listens; with
+/// `--stdio`, as [`stdio::serve`].
 ///
 /// # Errors
 /// As [`start`] and [`Running::serve_until`].
@@ -78,6 +86,9 @@ pub async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let needs_key = config.api_keys.is_some();
     // Heard from here on: who reads that we listen may ask us to end at once.
     let asked_to_end = asked_to_end()?;
+    if config.stdio {
+        return Box::pin(stdio::serve(config, asked_to_end)).await;
+    }
     let running = start(config, Catalogue::standard(), Surface::standard()).await?;
     let url = &running.app.base_url;
     ui::out(format!("Heavylift listens on {url}\n"));
@@ -110,12 +121,15 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue, surface: Surfa
     let listener =
         std::net::TcpListener::bind(config.addr).with_context(|| format!("cannot listen on {}", config.addr))?;
     let addr = listener.local_addr()?;
-    let ports = Box::pin(open_ports(&config, addr)).await?;
+    let (ports, door) = Box::pin(open_ports(&config, addr)).await?;
     let scratch = Scratch::take(&config.scratch, &config.store)?;
     config.scratch.clone_from(&scratch.path);
     let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
     let mounts = Box::pin(mounts(&config, &ports.clock)).await?;
     let core = Core::new(core_config(&config), catalogue, ports, compute).with_mounts(mounts);
+    let changes = Changes::default();
+    let told = changes.clone();
+    core.board.tell(Box::new(move |record| told.job(record)));
     let supervisor = Supervisor::new(core.clone()).start();
     let taken_up = supervisor.send(Recover).await??;
     if taken_up > 0 {
@@ -125,17 +139,23 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue, surface: Surfa
     let base_url = config.base_url(addr);
     let links = Arc::new(make_links(&core, &config, base_url.clone()).await?);
     let (shutdown, hang_up) = (CancellationToken::new(), CancellationToken::new());
-    let app = web::Data::new(App { core, supervisor, config, base_url, links, shutdown, hang_up });
-    let server = listen(listener, app.clone(), surface, web::Data::new(keyring), rules)?;
-    Ok(Running { addr, app, server, _scratch: scratch })
+    let app = web::Data::new(App { core, supervisor, config, base_url, links, changes, shutdown, hang_up });
+    let endpoint = mcp::Endpoint::new(app.clone(), surface, &rules);
+    if let Some(door) = door {
+        actix_web::rt::spawn(door.serve(endpoint.clone(), app.shutdown.clone()));
+    }
+    let server = listen(listener, app.clone(), endpoint.clone(), web::Data::new(keyring), rules)?;
+    Ok(Running { addr, app, endpoint, server, _scratch: scratch })
 }
 
-/// The store and the queue that the settings name, made where they are missing.
-async fn open_ports(config: &ServeConfig, addr: SocketAddr) -> anyhow::Result<Ports> {
+/// The store and the queue that the settings name, made where they are missing, and the store's door if it has one.
+async fn open_ports(config: &ServeConfig, addr: SocketAddr) -> anyhow::Result<(Ports, Option<Door>)> {
+    let mut door = None;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store: Arc<dyn BlobStore> = match &config.store {
         StoreConfig::Local(folder) => {
             let store = LocalStore::open(folder)?;
+            door = open_door(config, folder);
             store.announce(&addr.to_string())?;
             Arc::new(store)
         }
@@ -153,18 +173,27 @@ async fn open_ports(config: &ServeConfig, addr: SocketAddr) -> anyhow::Result<Po
             Arc::new(queue)
         }
     };
-    Ok(Ports { store, queue, clock })
+    Ok((Ports { store, queue, clock }, door))
+}
+
+/// The door for processes of the same user: not where everyone must bring a key.
+fn open_door(config: &ServeConfig, folder: &Path) -> Option<Door> {
+    let opened =
+        if config.api_keys.is_some() { door::shut(folder).map(|()| None) } else { Door::open(folder).map(Some) };
+    opened.unwrap_or_else(|error| {
+        tracing::warn!(%error, "AI clients cannot start servers of their own on this store beside this one");
+        None
+    })
 }
 
 fn listen(
     listener: std::net::TcpListener,
     app: web::Data<App>,
-    surface: Surface,
+    endpoint: mcp::Endpoint,
     keyring: web::Data<Keyring>,
     rules: web::Data<SourceRules>,
 ) -> std::io::Result<actix_web::dev::Server> {
-    let endpoint = mcp::Endpoint::new(app.clone(), surface, &rules);
-    let takes_calls = app.config.role != Role::Worker;
+    let (takes_calls, legacy_sse) = (app.config.role != Role::Worker, app.config.legacy_sse);
     let links = web::Data::from(Arc::clone(&app.links));
     let server = HttpServer::new(move || {
         ActixApp::new()
@@ -176,7 +205,10 @@ fn listen(
             .configure(|routes| {
                 if takes_calls {
                     http::routes(routes);
-                    routes.service(endpoint.scope("/mcp"));
+                    endpoint.routes(routes);
+                    if legacy_sse {
+                        endpoint.legacy_sse(routes);
+                    }
                 }
             })
             .default_service(web::route().to(http::no_route))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check and every test. Needs Rust, a C/C++ compiler, Node 20 and Python 3.10 with pip, or newer ones; one build
-# profile serves lints, tests and demo.
+# Runs every check and every test. Needs Rust, a C/C++ compiler, Node, and Python 3.10 or newer with pip; one build profile
+# serves lints, tests and demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Outside the checkout, so that a fresh clone finds what was built before.
@@ -18,19 +18,27 @@ if ! grep -qs "\"version\": \"$azurite\"" "$CARGO_TARGET_DIR/azurite/node_module
   npm install --prefix "$CARGO_TARGET_DIR/azurite" --no-save --no-audit --no-fund --ignore-scripts "azurite@$azurite"
 fi
 
-# The official clients that the tests let loose on the server.
-clients=$CARGO_TARGET_DIR/clients
-typescript=2.4.0 python=2.3.0
-if ! grep -qs "\"version\": \"$typescript\"" "$clients/node_modules/@modelcontextprotocol/client/package.json"; then
-  say "TypeScript client"
-  npm install --prefix "$clients" --no-save --no-audit --no-fund --ignore-scripts \
-    "@modelcontextprotocol/client@$typescript"
+# Clients that the tests drive: the Inspector, the official TypeScript client, and the SDK that last spoke HTTP+SSE; and a
+# Node that is new enough for them.
+node=24.21.0
+if ! grep -qs "\"version\": \"$node\"" "$CARGO_TARGET_DIR/node/node_modules/node/package.json"; then
+  say "node"
+  npm install --prefix "$CARGO_TARGET_DIR/node" --no-save --no-audit --no-fund "node@$node"
 fi
-works() { PYTHONPATH=$clients/python python3 -c "import mcp, importlib.metadata as m; assert m.version('mcp') == '$python'"; }
-if ! works 2>/dev/null; then
+clients="@modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/client@2.4.0 @modelcontextprotocol/sdk@1.32.2"
+if [ "$(cat "$CARGO_TARGET_DIR/clients/which" 2>/dev/null)" != "$clients" ]; then
+  say "clients"
+  # shellcheck disable=SC2086 # one word each
+  npm install --prefix "$CARGO_TARGET_DIR/clients" --no-save --no-audit --no-fund --ignore-scripts $clients
+  echo "$clients" >"$CARGO_TARGET_DIR/clients/which"
+fi
+# The official Python client, with all that it needs, away from the system's packages.
+python=2.3.0
+home=$CARGO_TARGET_DIR/clients/python
+if ! PYTHONPATH=$home python3 -c "import mcp, importlib.metadata as m; assert m.version('mcp') == '$python'" 2>/dev/null; then
   say "Python client"
-  rm -rf "$clients/python"
-  python3 -m pip install --quiet --disable-pip-version-check --target "$clients/python" "mcp==$python"
+  rm -rf "$home"
+  python3 -m pip install --quiet --disable-pip-version-check --target "$home" "mcp==$python"
 fi
 
 say "format"
@@ -50,6 +58,9 @@ fi
 say "tests"
 cargo test --workspace --locked 2>&1 | tee "$log"
 
+say "conformance"
+bash tests/conformance/run.sh 2>&1 | tee -a "$log"
+
 say "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
@@ -58,6 +69,6 @@ demo=$(mktemp -d)
 cargo run --locked -- demo --folder "$demo"
 rm -rf "$demo"
 
-# cargo counts each test program by itself; this is the sum.
+# cargo counts each test program by itself, and the conformance suite's report speaks as it does; this is the sum.
 say "sum"
 awk '/^test result:/ { passed += $4; failed += $6 } END { printf "%d passed, %d failed\n", passed, failed }' "$log"

@@ -93,6 +93,7 @@ fn new_key(name: &str, file: Option<PathBuf>) -> Result<(), CliError> {
 /// The value of a setting whose default depends on the machine.
 fn found_out(id: &str, config: &ServeConfig) -> String {
     match id {
+        "addr" => config.addr.to_string(),
         "store" => config.store.to_string(),
         "mount" => config.mounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         "scratch" => config.scratch.display().to_string(),

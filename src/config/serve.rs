@@ -18,6 +18,7 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+pub use parse::{LogFormat, Role};
 use places::Place;
 pub use places::{QueueConfig, StoreConfig};
 
@@ -26,12 +27,25 @@ const DAY: Duration = Duration::from_hours(24);
 /// The platform may kill a replica 30 s after SIGTERM, and the rest of a shutdown needs its share.
 const MAX_DRAIN: Duration = Duration::from_secs(15);
 
+/// AI clients kill a server that has not ended 2 to 4 s after them.
+const MAX_STDIO_DRAIN: Duration = SECOND;
+
 /// The settings of `heavylift serve`, as written on the command line or in the environment.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, env = "HEAVYLIFT_ADDR", default_value = "127.0.0.1:8000", value_name = "IP:PORT")]
-    addr: String,
+    /// Address to listen on; port 0 takes a free one. By default 127.0.0.1:8000, or with --stdio a free port of 127.0.0.1
+    #[arg(long, env = "HEAVYLIFT_ADDR", value_name = "IP:PORT")]
+    addr: Option<String>,
+
+    /// Speak MCP on standard input and output with the AI client that started this process, too; ends with it
+    #[arg(long, env = "HEAVYLIFT_STDIO", default_value = "false", default_missing_value = "true",
+        num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    stdio: String,
+
+    /// Serve the HTTP+SSE transport of protocol 2024-11-05 at /sse and /messages, too, for clients that know no newer
+    #[arg(long, env = "HEAVYLIFT_LEGACY_SSE", default_value = "false", default_missing_value = "true",
+        num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    legacy_sse: String,
 
     /// Where jobs, results and files are kept: a folder as its file: URL, or <https://ACCOUNT.blob.core.windows.net/CONTAINER>
     /// with or without a folder in it; by default a folder in the user's data folder
@@ -143,6 +157,10 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_MAX_UPLOAD_BYTES", default_value = "8GiB", value_name = "SIZE")]
     max_upload_bytes: String,
 
+    /// Bytes of inputs above which a call is asked back about before it runs, where the client can ask its user; 0 never asks
+    #[arg(long, env = "HEAVYLIFT_ASK_ABOVE_BYTES", default_value = "20GiB", value_name = "SIZE")]
+    ask_above_bytes: String,
+
     /// Memory that one job's engine may use before it spills to disk
     #[arg(long, env = "HEAVYLIFT_JOB_MEMORY", default_value = "1GiB", value_name = "SIZE")]
     job_memory: String,
@@ -155,7 +173,7 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_LEASE", default_value = "60s", value_name = "TIME")]
     lease: String,
 
-    /// Time that running jobs get at shutdown before they are queued again, at most 15s
+    /// Time that running jobs get at shutdown before they are queued again, at most 15s, with --stdio at most 1s
     #[arg(long, env = "HEAVYLIFT_DRAIN_GRACE", default_value = "15s", value_name = "TIME")]
     drain_grace: String,
 
@@ -177,31 +195,15 @@ pub(super) struct SettingsCommand {
     pub(super) args: ServeArgs,
 }
 
-/// Which part of the work a process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Takes calls and runs jobs.
-    All,
-    /// Takes calls; the jobs run on other replicas.
-    Front,
-    /// Runs jobs that other replicas took; serves probes and metrics only.
-    Worker,
-}
-
-/// How logs are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
-}
-
 /// The server's settings, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeConfig {
     /// What to bind; port 0 takes a free one.
     pub addr: SocketAddr,
+    /// Whether MCP is spoken on standard input and output, too.
+    pub stdio: bool,
+    /// Whether the transport of protocol 2024-11-05 is served, too.
+    pub legacy_sse: bool,
     /// Where everything is kept; made at start where it is missing.
     pub store: StoreConfig,
     /// Existing data in everyone's workspace.
@@ -246,6 +248,8 @@ pub struct ServeConfig {
     pub max_waiting: usize,
     /// The largest upload.
     pub max_upload_bytes: u64,
+    /// The bytes of inputs above which a client is asked back; 0 for never.
+    pub ask_above_bytes: u64,
     /// What one job's engine may use.
     pub job_memory_bytes: u64,
     /// How long one job may run.
@@ -272,7 +276,9 @@ impl ServeArgs {
             None => Ok(available_cores() as u64),
         };
         let role = faults.take("role", parse::role(&self.role));
-        let addr = faults.take("addr", parse::addr(&self.addr));
+        let stdio = faults.take("stdio", parse::boolean(&self.stdio));
+        let addr = faults.take("addr", parse::addr_or_default(self.addr.as_deref(), stdio == Some(true)));
+        let legacy_sse = faults.take("legacy_sse", parse::boolean(&self.legacy_sse));
         let store = faults.take("store", places::store(self.store.as_ref()));
         let queue = faults.take("queue", places::queue(&self.queue, store.as_ref()));
         if let (Some(part @ (Role::Front | Role::Worker)), Some(QueueConfig::Local)) = (role, &queue) {
@@ -288,6 +294,11 @@ impl ServeArgs {
         let threads_per_job = faults.take("threads_per_job", numbers(&self.threads_per_job));
         let public_url = faults.take("public_url", self.public_url.as_deref().map(parse::public_url).transpose());
         let api_keys = faults.take("api_keys", self.api_keys.as_deref().map(parse::api_keys).transpose());
+        if stdio == Some(true) && (api_keys.as_ref().is_some_and(Option::is_some) || role == Some(Role::Worker)) {
+            let message =
+                "serves the one who starts it, without a key; leave out --api-keys and --role worker, or this";
+            faults.add("stdio", message);
+        }
         let allow_anonymous = faults.take("allow_anonymous", parse::boolean(&self.allow_anonymous));
         let allowed_hosts = faults.take("allowed_hosts", parse::hosts(&self.allowed_hosts));
         let allowed_origins = faults.take("allowed_origins", parse::origins(&self.allowed_origins));
@@ -301,10 +312,12 @@ impl ServeArgs {
         let max_sessions = faults.take("max_sessions", parse_number(&self.max_sessions, &(1..=100_000)));
         let max_waiting = faults.take("max_waiting", parse_number(&self.max_waiting, &(1..=1_000_000)));
         let max_upload_bytes = faults.take("max_upload_bytes", parse::size(&self.max_upload_bytes, 1));
+        let ask_above_bytes = faults.take("ask_above_bytes", parse_bytes(&self.ask_above_bytes));
         let job_memory_bytes = faults.take("job_memory", parse::size(&self.job_memory, 64 << 20));
         let job_deadline = faults.take("job_deadline", parse_duration(&self.job_deadline, &(SECOND..=30 * DAY)));
         let lease = faults.take("lease", parse_duration(&self.lease, &(SECOND..=DAY)));
         let drain_grace = faults.take("drain_grace", parse_duration(&self.drain_grace, &(Duration::ZERO..=MAX_DRAIN)));
+        let drain_grace = drain_grace.map(|grace| if stdio == Some(true) { grace.min(MAX_STDIO_DRAIN) } else { grace });
         let scratch = faults.take("scratch", places::scratch(self.scratch.as_deref(), store.as_ref()));
         let folder = store.as_ref().and_then(StoreConfig::folder);
         let own = mounts::Own {
@@ -322,6 +335,8 @@ impl ServeArgs {
         let config = || {
             Some(ServeConfig {
                 addr: addr?,
+                stdio: stdio?,
+                legacy_sse: legacy_sse?,
                 store: store?,
                 mounts: mounts?,
                 queue: queue?,
@@ -344,6 +359,7 @@ impl ServeArgs {
                 max_sessions: usize::try_from(max_sessions?).ok()?,
                 max_waiting: usize::try_from(max_waiting?).ok()?,
                 max_upload_bytes: max_upload_bytes?,
+                ask_above_bytes: ask_above_bytes?,
                 job_memory_bytes: job_memory_bytes?,
                 job_deadline: job_deadline?,
                 lease: lease?,

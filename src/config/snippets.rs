@@ -46,14 +46,25 @@ impl Snippets {
         format!("claude mcp add --transport http heavylift {}{header}", self.mcp_url)
     }
 
+    /// `mcpServers` of clients that start the server themselves and speak to it over its standard streams.
+    pub fn started() -> Value {
+        json!({"mcpServers": {"heavylift": {"command": "heavylift", "args": ["serve", "--stdio"]}}})
+    }
+
+    /// The command that has Claude Code start the server itself.
+    pub const STARTED_BY_CLAUDE: &str = "claude mcp add heavylift -- heavylift serve --stdio";
+
     /// All of it, as `serve` and `demo` show it.
     pub fn page(&self) -> String {
         format!(
-            "MCP endpoint: {}\n\nVS Code, .vscode/mcp.json:\n{:#}\n\nClaude Code:\n{}\n\nClaude and others, mcpServers:\n{:#}\n",
+            "MCP endpoint: {}\n\nVS Code, .vscode/mcp.json:\n{:#}\n\nClaude Code:\n{}\n\nClaude and others, mcpServers:\n{:#}\n\n\
+             Clients that start the server themselves:\n{}\n{:#}\n",
             self.mcp_url,
             self.vscode(),
             self.claude_command(),
-            self.claude()
+            self.claude(),
+            Self::STARTED_BY_CLAUDE,
+            Self::started()
         )
     }
 }

@@ -3,6 +3,9 @@
 //! Answered from the job's record alone, so any replica answers, also after the one that made the task was killed. The task's
 //! id is the job's. `call` decides when a call becomes a task.
 
+mod tell;
+mod watched;
+
 use actors::model::{Cause, JobId, JobOutcome, JobRecord, JobState};
 use rmcp::model::{
     CancelTaskParams, ClientCapabilities, CreateTaskResult, DetailedTask, ErrorCode, ErrorData, GetTaskParams,
@@ -13,11 +16,14 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tools::ToolErrorKind;
 
-use super::call;
 use super::surface::{CallError, Caller};
+use super::{call, questions};
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 use crate::view::text;
+
+pub(super) use tell::beside;
+pub(super) use watched::watched;
 
 /// Milliseconds between two polls: a quarter of the time that the job has taken so far, within these.
 const POLL_MS: std::ops::RangeInclusive<i128> = 500..=30_000;
@@ -27,13 +33,12 @@ pub(super) async fn get(caller: &Caller<'_>, request: &GetTaskParams) -> Result<
     let app = caller.app;
     let record = app.core.find(&caller.principal.owner, &id(&request.task_id)?).await?;
     app.core.keep(&record).await; // whoever can name it relies on it
-    Ok(GetTaskResult::new(detailed(app, &record)))
+    Ok(GetTaskResult::new(detailed(app, &record)?))
 }
 
-/// `tasks/update`.
+/// `tasks/update`: answers to what a task asks, also to a part of it. A finished task does not mind.
 pub(super) async fn update(caller: &Caller<'_>, request: &UpdateTaskParams) -> Result<(), CallError> {
-    caller.app.core.find(&caller.principal.owner, &id(&request.task_id)?).await?;
-    Ok(())
+    Ok(questions::again(caller, &id(&request.task_id)?, &request.input_responses).await?)
 }
 
 /// `tasks/cancel`: a request to stop, which a finished task does not mind.
@@ -59,16 +64,22 @@ fn id(task: &str) -> Result<JobId, AppError> {
 }
 
 /// The task as it is now, with its result where there is one.
-pub(super) fn detailed(app: &App, record: &JobRecord) -> DetailedTask {
+///
+/// # Errors
+/// `Internal` for a question that the protocol cannot ask.
+pub(super) fn detailed(app: &App, record: &JobRecord) -> Result<DetailedTask, AppError> {
     let payload = match &record.outcome {
+        None if record.state == JobState::InputRequired => {
+            TaskPayload::InputRequired { input_requests: questions::requests(&record.open_questions())? }
+        }
         None => TaskPayload::Working,
         Some(JobOutcome::Cancelled) => TaskPayload::Cancelled,
         Some(_) => match fault(record) {
             Some(error) => TaskPayload::Failed { error: object(error) },
-            None => TaskPayload::Completed { result: object(call::result(app, record, false)) },
+            None => TaskPayload::Completed { result: object(call::answer(app, record, false)) },
         },
     };
-    DetailedTask::new(task(app, record), payload)
+    Ok(DetailedTask::new(task(app, record), payload))
 }
 
 /// What the protocol calls a failure: a fault of ours. What a tool says against its input is a result.
@@ -90,9 +101,8 @@ fn task(app: &App, record: &JobRecord) -> Task {
     let end = record.finished_at.unwrap_or(now);
     let took_ms = milliseconds(record.submitted_at, end);
     let kept_ms = app.core.config.result_ttl.as_millis();
-    let latest = record.finished_at.or(record.started_at).unwrap_or(record.submitted_at);
     let poll_ms = (i128::from(took_ms) / 4).clamp(*POLL_MS.start(), *POLL_MS.end());
-    Task::new(record.id.to_string(), status(record), text(record.submitted_at), text(latest))
+    Task::new(record.id.to_string(), status(record), text(record.submitted_at), text(record.latest_change()))
         .with_ttl_ms(took_ms.saturating_add(u64::try_from(kept_ms).unwrap_or(u64::MAX)))
         .with_poll_interval_ms(u64::try_from(poll_ms).expect("it lies between two small numbers"))
         .with_status_message(message(record))
@@ -105,6 +115,7 @@ fn milliseconds(from: OffsetDateTime, to: OffsetDateTime) -> u64 {
 fn status(record: &JobRecord) -> TaskStatus {
     match record.state {
         JobState::Queued | JobState::Running => TaskStatus::Working,
+        JobState::InputRequired => TaskStatus::InputRequired,
         JobState::Cancelled => TaskStatus::Cancelled,
         JobState::Failed if fault(record).is_some() => TaskStatus::Failed,
         JobState::Succeeded | JobState::Failed => TaskStatus::Completed,

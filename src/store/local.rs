@@ -1,7 +1,7 @@
 //! A store in a folder: one machine's disk, one server at a time.
 //!
 //! A blob's key is its path below the folder, so that people find their files. Beside them lie `.lock` (who serves the
-//! folder) and `.tmp` (what is being written). Nothing in the folder is ever changed in place: a new version is a new file
+//! folder), `.door` (how others reach it) and `.tmp` (what is being written). Nothing in the folder is ever changed in place: a new version is a new file
 //! that takes the old one's name, which is what makes reads whole, crashes harmless and hard links safe.
 
 mod disk;
@@ -17,6 +17,7 @@ mod version;
 mod write;
 
 pub use lock::OpenError;
+pub(crate) use tree::DOOR;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -9,4 +9,5 @@ mod local;
 
 pub use azure::AzureStore;
 pub use folder::FolderStore;
+pub(crate) use local::DOOR;
 pub use local::{LocalStore, OpenError};

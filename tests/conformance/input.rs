@@ -73,16 +73,13 @@ impl DirectTool for Asking {
         }
         let answers = request.input_responses.unwrap_or_default();
         let goes_on = match request.request_state {
-            Some(state) if self.seals => seal::open(caller, &self.listed.name, &state).await.map(|_| true)?,
+            Some(state) if self.seals => seal::open(caller, &self.listed.name, &state).map(|_| true)?,
             _ => !self.seals,
         };
         if let Some(said) = all_said(&questions, &answers).filter(|_| goes_on) {
             return Ok(text(format!("{}{said}", self.before)).into());
         }
-        let mut state = None;
-        if self.seals {
-            state = Some(seal::seal(caller, &self.listed.name, &json!({"asked": questions.len()})).await?);
-        }
+        let state = self.seals.then(|| seal::seal(caller, &self.listed.name, &json!({"asked": questions.len()})));
         Ok(InputRequiredResult::new(Some(questions), state).into())
     }
 }

@@ -1,4 +1,4 @@
-//! The suite's slow tools, and one for `tests/it`: jobs in the real core, on its real threads.
+//! The suite's slow tools: jobs in the real core, on its real threads.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tools::{Catalogue, Context, InputSpec, Progress, Report, Tool, ToolError};
 
+use crate::questions::{ConfirmDelete, MultiInput};
 use crate::tool::Nothing;
 
 /// How often a second of work looks up from it.
@@ -17,13 +18,8 @@ const BEAT: Duration = Duration::from_millis(60);
 
 /// The jobs.
 pub(crate) fn catalogue() -> Catalogue {
-    Catalogue::default()
-        .with(SlowCompute)
-        .with(LongCompute)
-        .with(FailingJob)
-        .with(ProtocolErrorJob)
-        .with(Steps)
-        .with(GreetLater)
+    let plain = Catalogue::default().with(SlowCompute).with(LongCompute).with(FailingJob).with(ProtocolErrorJob);
+    plain.with(Steps).with(GreetLater).with(ConfirmDelete).with(MultiInput)
 }
 
 /// Works for so many seconds, and a little more.
@@ -38,7 +34,7 @@ fn work(seconds: u32, ctx: &Context) -> Result<(), ToolError> {
     ctx.cancel().check()
 }
 
-fn done(summary: impl Into<String>) -> Report {
+pub(crate) fn done(summary: impl Into<String>) -> Report {
     Report { summary: summary.into(), ..Report::default() }
 }
 
@@ -74,7 +70,7 @@ impl Tool for SlowCompute {
 }
 
 /// The same without the door of its own that the suite needs: offered as the product's tools are, with a schema of its result,
-/// and an identical call joins it.
+/// and an identical call joins it. For `tests/it`.
 struct LongCompute;
 
 impl Tool for LongCompute {

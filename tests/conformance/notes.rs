@@ -1,11 +1,10 @@
-//! Tools that say something while they run, or let go of their connection.
+//! Tools that say something while they run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use heavylift::error::{AppError, ErrorKind};
-use heavylift::mcp::surface::{CallError, Caller, DirectTool};
+use heavylift::mcp::surface::{Caller, DirectTool, Level};
 use rmcp::model::CallToolRequestParams;
 use serde_json::json;
 
@@ -20,7 +19,6 @@ pub(crate) fn all() -> Vec<Arc<dyn DirectTool>> {
     vec![
         function::<Nothing>("test_tool_with_logging", "Logs three lines.", logging),
         function::<Nothing>("test_logging_tool", "Logs three lines to whoever asks for them.", logging),
-        function::<Nothing>("test_reconnection", "Ends its connection and answers on the next one.", reconnection),
     ]
 }
 
@@ -29,31 +27,9 @@ fn logging<'a>(caller: &'a Caller<'a>, _: CallToolRequestParams) -> Answer<'a> {
         let mut beat = tokio::time::interval(PAUSE);
         for words in WORDS {
             beat.tick().await;
-            log(caller, words).await?;
+            caller.note(Level::Info, json!(words)).await;
         }
         Ok(text("Three lines were logged.").into())
-    }
-    .boxed()
-}
-
-#[expect(deprecated, reason = "logging is part of the protocol that the suite tests")]
-async fn log(caller: &Caller<'_>, words: &str) -> Result<(), CallError> {
-    use rmcp::model::{LoggingLevel, LoggingMessageNotificationParam};
-    if caller.is_sessionless() && caller.context.meta.log_level().is_none() {
-        return Ok(());
-    }
-    let line = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(words));
-    let sent = caller.context.peer.notify_logging_message(line).await;
-    Ok(sent.map_err(|error| AppError::new(ErrorKind::Unavailable, error.to_string()))?)
-}
-
-fn reconnection<'a>(caller: &'a Caller<'a>, _: CallToolRequestParams) -> Answer<'a> {
-    async move {
-        caller.let_poll();
-        let mut beat = tokio::time::interval(PAUSE);
-        beat.tick().await; // the first comes at once
-        beat.tick().await;
-        Ok(text("The answer came on another connection.").into())
     }
     .boxed()
 }

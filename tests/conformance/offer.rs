@@ -5,7 +5,7 @@ use std::sync::Arc;
 use heavylift::mcp::surface::{DirectTool, Surface};
 use tools::Catalogue;
 
-use crate::{content, input, jobs, notes, peer, prompts, resources, rounds, schemas, tasks};
+use crate::{changes, content, input, jobs, notes, peer, prompts, resources, rounds, schemas, tasks};
 
 /// The tools that are jobs.
 pub(crate) fn catalogue() -> Catalogue {
@@ -19,8 +19,16 @@ fn job_tools() -> impl Iterator<Item = Arc<dyn DirectTool>> {
 
 /// The rest.
 pub(crate) fn surface() -> Surface {
-    let families =
-        [content::all(), input::all(), notes::all(), peer::all(), rounds::all(), schemas::all(), tasks::all()];
+    let families = [
+        changes::all(),
+        content::all(),
+        input::all(),
+        notes::all(),
+        peer::all(),
+        rounds::all(),
+        schemas::all(),
+        tasks::all(),
+    ];
     let tools = families.into_iter().flatten().chain(job_tools()).collect();
     Surface { tools, prompts: prompts::all(), resources: resources::all() }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use actors::model::Owner;
 use async_trait::async_trait;
+use heavylift::app::App;
 use heavylift::mcp::surface::{CallError, Caller, Resources};
 use rmcp::model::{
     ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
@@ -51,8 +53,12 @@ impl Resources for Fixtures {
         Ok(contents(&request.uri).map(|contents| ReadResourceResult::new(vec![contents]).into()))
     }
 
+    fn canonical(&self, uri: &str) -> Option<String> {
+        uri.starts_with("test://").then(|| uri.to_owned())
+    }
+
     /// They never change.
-    async fn version(&self, _: &Caller<'_>, uri: &str) -> Result<Option<String>, CallError> {
+    async fn version(&self, _: &App, _: &Owner, uri: &str) -> Result<Option<String>, CallError> {
         Ok(contents(uri).map(|_| "1".to_owned()))
     }
 }

@@ -22,39 +22,39 @@ fn rounds<'a>(caller: &'a Caller<'a>, request: CallToolRequestParams) -> Answer<
     async move {
         let answers = request.input_responses.unwrap_or_default();
         let known = match request.request_state {
-            Some(state) => seal::open(caller, NAME, &state).await?,
+            Some(state) => seal::open(caller, NAME, &state)?,
             None => json!({"round": 1}),
         };
         match known["round"].as_u64() {
-            Some(1) => first(caller, &answers).await,
-            _ => second(caller, &known, &answers).await,
+            Some(1) => first(caller, &answers),
+            _ => second(caller, &known, &answers),
         }
     }
     .boxed()
 }
 
 /// Asks for the name, or goes on where it is there.
-async fn first(caller: &Caller<'_>, answers: &InputResponses) -> Result<CallToolResponse, CallError> {
+fn first(caller: &Caller<'_>, answers: &InputResponses) -> Result<CallToolResponse, CallError> {
     let question = json!({"step1": form("Step 1: What is your name?", "name", "string")});
     match all_said(&requests(question.clone()), answers) {
-        Some(name) => second(caller, &json!({"round": 2, "name": name}), &InputResponses::new()).await,
-        None => ask(caller, question, &json!({"round": 1})).await,
+        Some(name) => second(caller, &json!({"round": 2, "name": name}), &InputResponses::new()),
+        None => ask(caller, question, &json!({"round": 1})),
     }
 }
 
 /// Asks for the colour, or answers where it is there.
-async fn second(caller: &Caller<'_>, known: &Value, answers: &InputResponses) -> Result<CallToolResponse, CallError> {
+fn second(caller: &Caller<'_>, known: &Value, answers: &InputResponses) -> Result<CallToolResponse, CallError> {
     let question = json!({"step2": form("Step 2: What is your favorite color?", "color", "string")});
     let name = known["name"].as_str().unwrap_or("somebody");
     match all_said(&requests(question.clone()), answers) {
         Some(colour) => Ok(text(format!("{name} likes {colour}.")).into()),
-        None => ask(caller, question, known).await,
+        None => ask(caller, question, known),
     }
 }
 
-async fn ask(caller: &Caller<'_>, question: Value, known: &Value) -> Result<CallToolResponse, CallError> {
+fn ask(caller: &Caller<'_>, question: Value, known: &Value) -> Result<CallToolResponse, CallError> {
     let questions = requests(question);
     require(caller, &questions)?;
-    let state = seal::seal(caller, NAME, known).await?;
+    let state = seal::seal(caller, NAME, known);
     Ok(InputRequiredResult::new(Some(questions), Some(state)).into())
 }

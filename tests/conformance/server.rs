@@ -4,6 +4,7 @@
 //! `tests/conformance/run.sh` starts it, with the flags of `heavylift serve`, and reads from its first line where it listens. It
 //! serves until it is killed.
 
+mod changes;
 mod content;
 mod input;
 mod jobs;
@@ -11,6 +12,7 @@ mod notes;
 mod offer;
 mod peer;
 mod prompts;
+mod questions;
 mod resources;
 mod rounds;
 mod schemas;
@@ -20,6 +22,7 @@ mod tool;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use heavylift::app;
@@ -42,6 +45,7 @@ async fn serve(flags: &[String]) -> anyhow::Result<()> {
     let config = ServeConfig::from_flags(flags.iter().map(String::as_str)).map_err(anyhow::Error::msg)?;
     telemetry::init(config.log, &config.log_filter).context("starting the log")?;
     let running = app::start(config, offer::catalogue(), offer::surface()).await?;
+    tokio::spawn(changes::tell(Arc::clone(&running.app)));
     writeln!(std::io::stdout(), "{}", running.app.base_url)?;
     running.serve_until(std::future::pending()).await
 }

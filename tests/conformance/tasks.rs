@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::input::{all_said, name, requests, require};
 use crate::jobs::{GREET_LATER, SlowParams};
+use crate::questions::DeleteParams;
 use crate::tool::{Answer, Nothing, function};
 
 /// The tools.
@@ -16,6 +17,9 @@ pub(crate) fn all() -> Vec<Arc<dyn DirectTool>> {
     vec![
         function::<SlowParams>("slow_compute", "Takes as many seconds as asked.", anew),
         function::<Nothing>("test_tool_with_progress", "Tells of its progress three times.", anew),
+        function::<Nothing>("test_reconnection", "Ends its connection and answers on the next one.", reconnection),
+        function::<DeleteParams>("confirm_delete", "Deletes nothing, and only if that is confirmed.", anew),
+        function::<Nothing>("multi_input", "Asks for two names at once.", anew),
         function::<Nothing>("failing_job", "Works for a second and then fails as a tool fails.", as_task),
         function::<Nothing>("protocol_error_job", "Breaks as a faulty server breaks.", as_task),
         function::<Nothing>("test_tool_with_task", "Asks for a name, then greets it in a task.", ask_then_task),
@@ -25,6 +29,16 @@ pub(crate) fn all() -> Vec<Arc<dyn DirectTool>> {
 /// A job, answered as the server thinks best.
 fn anew<'a>(caller: &'a Caller<'a>, request: CallToolRequestParams) -> Answer<'a> {
     async move { caller.run_job(&request.name, fresh(request.arguments)).await }.boxed()
+}
+
+/// A job whose caller comes again for the answer, maybe to another server.
+fn reconnection<'a>(caller: &'a Caller<'a>, _: CallToolRequestParams) -> Answer<'a> {
+    async move {
+        caller.let_poll();
+        let arguments = [("seconds".to_owned(), json!(1)), ("label".to_owned(), json!("the next connection"))];
+        caller.run_job("slow_compute", fresh(Some(JsonObject::from_iter(arguments)))).await
+    }
+    .boxed()
 }
 
 /// A job that is a task or nothing.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::{Caller, Server};
 use crate::proxy::Proxy;
 use crate::site::Site;
-use crate::wire::{Events, Session, call, job_of, messages, newest, reply, said};
+use crate::wire::{Events, Session, call, declaring, job_of, messages, newest, reply, said};
 
 /// How long a job takes: long enough for all that is done before its server is killed.
 const SECONDS: u32 = 8;
@@ -128,10 +128,8 @@ async fn a_killed_servers_answer_comes_by_task() {
 }
 
 /// A request by a client that understands tasks.
-fn with_tasks(caller: &Caller, method: &str, mut params: Value) -> RequestBuilder {
-    let tasks = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = tasks;
-    newest(caller, method, params)
+fn with_tasks(caller: &Caller, method: &str, params: Value) -> RequestBuilder {
+    declaring(caller, &json!({"extensions": {"io.modelcontextprotocol/tasks": {}}}), method, params)
 }
 
 /// Asks for a task as often as its server wishes until it is completed; gives the task.

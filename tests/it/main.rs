@@ -2,6 +2,7 @@
 //!
 //! Run one topic with `cargo test --workspace --test it -- TOPIC`. Nothing sleeps, tries again or measures time.
 
+mod asking;
 mod azure_faults;
 mod azure_managed;
 mod azure_queue;
@@ -17,6 +18,7 @@ mod disk;
 mod files;
 mod harness;
 mod heirs;
+mod inspector;
 mod jobs;
 mod kill;
 mod links;
@@ -34,5 +36,9 @@ mod schema;
 mod sessions;
 mod shutdown;
 mod site;
+mod sse;
+mod stdio;
+mod stdio_two;
+mod tasks;
 mod tree;
 mod wire;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use crate::harness::command;
+use crate::inspector::{clients, node};
 
 /// The program under test.
 fn heavylift() -> &'static Path {
@@ -16,14 +17,6 @@ pub(crate) fn example(name: &str) -> PathBuf {
     let example = heavylift().with_file_name("examples").join(name);
     assert!(example.exists(), "{} is not there: cargo test --workspace builds it", example.display());
     example
-}
-
-/// What `tests/run.sh` puts below the target folder.
-fn installed(path: &str) -> PathBuf {
-    let target = heavylift().ancestors().nth(2).expect("below the target folder");
-    let installed = target.join(path);
-    assert!(installed.exists(), "{} is not there: bash tests/run.sh puts it there", installed.display());
-    installed
 }
 
 /// A program of `tests/clients`.
@@ -38,8 +31,8 @@ pub(crate) fn rmcp_client() -> Command {
 
 /// The official TypeScript client.
 pub(crate) fn typescript_client() -> Command {
-    let mut node = Command::new("node");
-    node.arg(source("typescript.js")).env("NODE_PATH", installed("clients/node_modules"));
+    let mut node = Command::new(node());
+    node.arg(source("typescript.js")).env("NODE_PATH", clients().join("node_modules"));
     node
 }
 
@@ -47,6 +40,6 @@ pub(crate) fn typescript_client() -> Command {
 pub(crate) fn python_client() -> Command {
     let mut python = Command::new("python3");
     // What the environment says of proxies is for the world outside.
-    python.arg(source("python.py")).env("PYTHONPATH", installed("clients/python")).env("NO_PROXY", "*");
+    python.arg(source("python.py")).env("PYTHONPATH", clients().join("python")).env("NO_PROXY", "*");
     python
 }

@@ -1,8 +1,8 @@
 //! What a tool is: [`Tool`] to write one, [`AnyTool`] to run any.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use schemars::transform::RecursiveTransform;
-use schemars::{JsonSchema, Schema};
+use schemars::transform::{ReplaceBoolSchemas, RestrictFormats};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -115,15 +115,16 @@ pub fn output_schema_of<T: JsonSchema>() -> Value {
 
 fn inlined<T: JsonSchema>(mut settings: SchemaSettings) -> Value {
     settings.inline_subschemas = true;
-    let settings = settings.with_transform(RecursiveTransform(without_rusts_formats));
+    // Clients' validators complain of formats that are Rust's own, and some refuse a bare `true`.
+    settings.transforms.push(Box::new(RestrictFormats::default()));
+    settings.transforms.push(Box::new(bools_as_objects()));
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
-/// `uint64` and the like stand in no registry of formats; validators warn of each.
-fn without_rusts_formats(schema: &mut Schema) {
-    if schema.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
-        schema.remove("format");
-    }
+fn bools_as_objects() -> ReplaceBoolSchemas {
+    let mut transform = ReplaceBoolSchemas::default();
+    transform.skip_additional_properties = true; // there everybody knows them
+    transform
 }
 
 /// Reads `params` as `P`.

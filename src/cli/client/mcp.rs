@@ -10,9 +10,9 @@ use rmcp::model::{
 use rmcp::service::{
     ClientLifecycleMode, ClientServiceExt as _, NotificationContext, PeerRequestOptions, RunningService,
 };
-use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::common::client_side_sse::NeverRetry;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::{IntoTransport, StreamableHttpClientTransport};
 use rmcp::{ClientHandler, RoleClient};
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -83,7 +83,20 @@ impl Server {
         // ever where the server replays nothing: each empty stream counts as a success.
         config.retry_config = std::sync::Arc::new(NeverRetry::default());
         config.reinit_on_expired_session = false;
-        let transport = StreamableHttpClientTransport::with_client(self.mcp_client()?, config);
+        Connection::over(StreamableHttpClientTransport::with_client(self.mcp_client()?, config), era).await
+    }
+}
+
+impl Connection {
+    /// Connects over a transport that is there already, like the standard streams of a server that was started for it.
+    ///
+    /// # Errors
+    /// `Unreachable`; `Refused`.
+    pub async fn over<T, E, A>(transport: T, era: Era) -> Result<Self, ClientError>
+    where
+        T: IntoTransport<RoleClient, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
         let (progress, _) = broadcast::channel(PROGRESS_BUFFER);
         let lifecycle = match era {
             Era::Newest => ClientLifecycleMode::Auto {
@@ -95,11 +108,9 @@ impl Server {
         let listener = Listener { progress: progress.clone() };
         let service = listener.serve_with_lifecycle(transport, lifecycle).await;
         let service = service.map_err(|error| classify::initialize(&error))?;
-        Ok(Connection { service, progress })
+        Ok(Self { service, progress })
     }
-}
 
-impl Connection {
     /// Calls `tool` and waits for its answer. `on` hears each progress, with the job's id where the server tells it. When
     /// `stop` fires the request is cancelled.
     ///

@@ -3,14 +3,39 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{LogFormat, Role, Url, keys, parse_bytes};
+use super::{Url, keys, parse_bytes};
 
 type Parsed<T> = Result<T, String>;
+
+/// Which part of the work a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Takes calls and runs jobs.
+    All,
+    /// Takes calls; the jobs run on other replicas.
+    Front,
+    /// Runs jobs that other replicas took; serves probes and metrics only.
+    Worker,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
 
 pub(super) fn addr(text: &str) -> Parsed<SocketAddr> {
     let numeric = text.trim().strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let numeric = numeric.as_deref().unwrap_or(text.trim());
     numeric.parse().map_err(|_| format!("{text:?} is not an address; write an IP and a port, like 127.0.0.1:8000"))
+}
+
+/// A second server that some client starts must start, too, so with `stdio` the port is a free one.
+pub(super) fn addr_or_default(text: Option<&str>, stdio: bool) -> Parsed<SocketAddr> {
+    addr(text.unwrap_or(if stdio { "127.0.0.1:0" } else { "127.0.0.1:8000" }))
 }
 
 pub(super) fn role(text: &str) -> Parsed<Role> {

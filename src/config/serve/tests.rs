@@ -35,6 +35,19 @@ fn the_defaults_hold() {
 }
 
 #[test]
+fn a_server_on_stdio_takes_a_free_port_and_ends_soon() {
+    let config = parse(&["--stdio"]).expect("valid");
+    assert_eq!((config.stdio, config.addr), (true, "127.0.0.1:0".parse().expect("address")));
+    assert_eq!(config.drain_grace, SECOND);
+    let config = parse(&["--stdio=true", "--addr", "127.0.0.1:81", "--drain-grace", "0s"]).expect("valid");
+    assert_eq!((config.addr.port(), config.drain_grace), (81, Duration::ZERO));
+    assert_eq!(parse(&["--stdio=false"]).expect("valid").addr.port(), 8000);
+    let azure = ["--store", "https://acct.blob.core.windows.net/jobs?sig=x", "--queue"];
+    let queue = ["https://acct.queue.core.windows.net/jobs?sig=x", "--role", "worker", "--stdio"];
+    assert!(fault(&[&azure[..], &queue[..]].concat()).contains("--stdio (HEAVYLIFT_STDIO)"));
+}
+
+#[test]
 fn every_fault_is_told_at_once_with_flag_variable_and_remedy() {
     let args =
         ["--addr", "nowhere", "--workers", "0", "--drain-grace", "19s", "--log", "xml", "--max-upload-bytes", "big"];

@@ -1,13 +1,13 @@
 //! Who calls, and how to speak to them meanwhile.
 
 use rmcp::RoleServer;
-use rmcp::model::{CallToolResponse, JsonObject, ProtocolVersion};
+use rmcp::model::{CallToolResponse, JsonObject};
 use rmcp::service::RequestContext;
 
 use super::CallError;
 use crate::app::App;
 use crate::auth::Principal;
-use crate::mcp::handler::Handler;
+use crate::mcp::handler::{Handler, is_sessionless};
 use crate::mcp::sessions::Ticket;
 use crate::mcp::{call, tasks};
 
@@ -27,7 +27,7 @@ impl Caller<'_> {
     /// Whether the request stands for itself, as from 2026-07-28 on: no session remembers what was said before.
     #[must_use]
     pub fn is_sessionless(&self) -> bool {
-        self.context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+        is_sessionless(self.context)
     }
 
     /// Whether it takes a task for an answer: it declared the extension with this very request.

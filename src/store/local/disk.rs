@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 
 use super::draft::Drafts;
 use super::lock::{FolderLock, OpenError};
-use super::tree::{DRAFTS, LOCK, Tree, enter};
+use super::tree::{DOOR, DRAFTS, LOCK, Tree, enter};
 use super::version::Stamps;
 
 /// How many locks all keys share.
@@ -40,7 +40,7 @@ impl Disk {
         let scratch = clear_drafts(&root).map_err(OpenError::disk("clear the store's unfinished files"))?;
         let drafts = enter(&top, DRAFTS).map_err(OpenError::disk("open the store's unfinished files"))?;
         let disk = Self {
-            tree: Tree::new(top, &[LOCK, DRAFTS]),
+            tree: Tree::new(top, &[DOOR, DRAFTS, LOCK]),
             drafts: Drafts::new(drafts),
             stamps: Stamps::default(),
             stripes: (0..STRIPES).map(|_| RwLock::new(())).collect(),

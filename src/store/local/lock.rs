@@ -8,6 +8,9 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use super::tree::LOCK;
 
+/// What stands between a process and its address.
+const LISTENS: &str = " at ";
+
 /// Why a folder could not be taken over.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -16,6 +19,8 @@ pub enum OpenError {
     InUse {
         /// Which process, as it says itself.
         holder: String,
+        /// Whether it says where it listens.
+        listens: bool,
     },
     /// The disk cuts modification times, by which versions are told apart.
     #[error(
@@ -52,7 +57,10 @@ impl FolderLock {
         let file = file.map_err(OpenError::disk("open the store's lock"))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(OpenError::InUse { holder: holder(&file) }),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let holder = holder(&file);
+                return Err(OpenError::InUse { listens: holder.contains(LISTENS), holder });
+            }
             Err(std::fs::TryLockError::Error(source)) => {
                 return Err(OpenError::disk("lock the store's folder")(source));
             }
@@ -63,7 +71,7 @@ impl FolderLock {
     }
 
     pub(super) fn announce(&self, address: &str) -> io::Result<()> {
-        self.write(&format!("{} at {address}", me()))
+        self.write(&format!("{}{LISTENS}{address}", me()))
     }
 
     fn write(&self, text: &str) -> io::Result<()> {

@@ -83,7 +83,7 @@ fn a_second_server_is_refused_and_told_of_the_first() {
     let (folder, store) = store();
     let holder = format!("process {}", std::process::id());
     let refused = LocalStore::open(folder.path()).unwrap_err();
-    assert!(matches!(&refused, OpenError::InUse { holder: said } if *said == holder), "{refused}");
+    assert!(matches!(&refused, OpenError::InUse { holder: said, .. } if *said == holder), "{refused}");
     store.announce("127.0.0.1:8000").unwrap();
     let refused = LocalStore::open(folder.path()).unwrap_err().to_string();
     assert!(refused.contains(&format!("{holder} at 127.0.0.1:8000;")), "{refused}");

@@ -17,6 +17,8 @@ use super::error;
 /// Names at the top that are the store's own.
 pub(super) const LOCK: &str = ".lock";
 pub(super) const DRAFTS: &str = ".tmp";
+/// Where other processes of the same user come in; see `stdio`.
+pub(crate) const DOOR: &str = ".door";
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
