@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check and every test. Needs Rust, a C/C++ compiler and Node; one build profile serves lints, tests and demo.
+# Runs every check and every test. Needs Rust, a C/C++ compiler, Node, and Python 3.10 or newer with pip; one build profile
+# serves lints, tests and demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Outside the checkout, so that a fresh clone finds what was built before.
@@ -17,18 +18,27 @@ if ! grep -qs "\"version\": \"$azurite\"" "$CARGO_TARGET_DIR/azurite/node_module
   npm install --prefix "$CARGO_TARGET_DIR/azurite" --no-save --no-audit --no-fund --ignore-scripts "azurite@$azurite"
 fi
 
-# Clients that the tests drive: the Inspector, and the SDK that last spoke HTTP+SSE; and a Node that is new enough for them.
+# Clients that the tests drive: the Inspector, the official TypeScript client, and the SDK that last spoke HTTP+SSE; and a
+# Node that is new enough for them.
 node=24.21.0
 if ! grep -qs "\"version\": \"$node\"" "$CARGO_TARGET_DIR/node/node_modules/node/package.json"; then
   say "node"
   npm install --prefix "$CARGO_TARGET_DIR/node" --no-save --no-audit --no-fund "node@$node"
 fi
-clients="@modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/sdk@1.32.2"
+clients="@modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/client@2.4.0 @modelcontextprotocol/sdk@1.32.2"
 if [ "$(cat "$CARGO_TARGET_DIR/clients/which" 2>/dev/null)" != "$clients" ]; then
   say "clients"
   # shellcheck disable=SC2086 # one word each
   npm install --prefix "$CARGO_TARGET_DIR/clients" --no-save --no-audit --no-fund --ignore-scripts $clients
   echo "$clients" >"$CARGO_TARGET_DIR/clients/which"
+fi
+# The official Python client, with all that it needs, away from the system's packages.
+python=2.3.0
+home=$CARGO_TARGET_DIR/clients/python
+if ! PYTHONPATH=$home python3 -c "import mcp, importlib.metadata as m; assert m.version('mcp') == '$python'" 2>/dev/null; then
+  say "Python client"
+  rm -rf "$home"
+  python3 -m pip install --quiet --disable-pip-version-check --target "$home" "mcp==$python"
 fi
 
 say "format"

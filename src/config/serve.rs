@@ -115,11 +115,12 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_LOG", default_value = "pretty", value_name = "FORMAT")]
     log: String,
 
+    // rmcp's loop calls it an error that a client went away before its answer, which is that client's right.
     /// What is logged: a level, and levels by module
     #[arg(
         long,
         env = "HEAVYLIFT_LOG_FILTER",
-        default_value = "info,actix_server=warn,rmcp=error",
+        default_value = "info,actix_server=warn,rmcp=error,rmcp::service=off",
         value_name = "FILTER"
     )]
     log_filter: String,

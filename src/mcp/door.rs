@@ -65,8 +65,17 @@ pub(super) async fn answer(
     };
     match watched {
         Some(watched) => watched.acknowledged(response),
+        None if *request.method() == Method::DELETE => ended(response),
         None => response,
     }
+}
+
+/// What says that a session is over. The official Python client takes "accepted" for a failure.
+fn ended(mut response: HttpResponse) -> HttpResponse {
+    if response.status() == StatusCode::ACCEPTED {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    response
 }
 
 /// Whether the request is of 2026-07-28: for those rmcp sends no headers before there is something to say.

@@ -18,7 +18,7 @@ const BEAT: Duration = Duration::from_millis(60);
 
 /// The jobs.
 pub(crate) fn catalogue() -> Catalogue {
-    let plain = Catalogue::default().with(SlowCompute).with(FailingJob).with(ProtocolErrorJob);
+    let plain = Catalogue::default().with(SlowCompute).with(LongCompute).with(FailingJob).with(ProtocolErrorJob);
     plain.with(Steps).with(GreetLater).with(ConfirmDelete).with(MultiInput)
 }
 
@@ -66,6 +66,26 @@ impl Tool for SlowCompute {
     fn run(&self, params: SlowParams, ctx: &mut Context) -> Result<Report, ToolError> {
         work(params.seconds, ctx)?;
         Ok(done(format!("computed {} for {} s", params.label, params.seconds)))
+    }
+}
+
+/// The same without the door of its own that the suite needs: offered as the product's tools are, with a schema of its result,
+/// and an identical call joins it. For `tests/it`.
+struct LongCompute;
+
+impl Tool for LongCompute {
+    type Params = SlowParams;
+    type Details = ();
+    const NAME: &'static str = "long_compute";
+    const TITLE: &'static str = "Long compute";
+    const DESCRIPTION: &'static str = "Takes as many seconds as asked; the same call again joins it.";
+
+    fn inputs(&self, params: &SlowParams) -> Result<Vec<InputSpec>, ToolError> {
+        SlowCompute.inputs(params)
+    }
+
+    fn run(&self, params: SlowParams, ctx: &mut Context) -> Result<Report, ToolError> {
+        SlowCompute.run(params, ctx)
     }
 }
 

@@ -1,6 +1,8 @@
 //! All that the suite asks for, one family a file.
 
-use heavylift::mcp::surface::Surface;
+use std::sync::Arc;
+
+use heavylift::mcp::surface::{DirectTool, Surface};
 use tools::Catalogue;
 
 use crate::{changes, content, input, jobs, notes, peer, prompts, resources, rounds, schemas, tasks};
@@ -8,6 +10,11 @@ use crate::{changes, content, input, jobs, notes, peer, prompts, resources, roun
 /// The tools that are jobs.
 pub(crate) fn catalogue() -> Catalogue {
     jobs::catalogue()
+}
+
+/// The product's own tools for jobs: `tests/it` waits with one.
+fn job_tools() -> impl Iterator<Item = Arc<dyn DirectTool>> {
+    Surface::standard().tools.into_iter().filter(|tool| tool.listed().name.starts_with("job_"))
 }
 
 /// The rest.
@@ -22,5 +29,6 @@ pub(crate) fn surface() -> Surface {
         schemas::all(),
         tasks::all(),
     ];
-    Surface { tools: families.into_iter().flatten().collect(), prompts: prompts::all(), resources: resources::all() }
+    let tools = families.into_iter().flatten().chain(job_tools()).collect();
+    Surface { tools, prompts: prompts::all(), resources: resources::all() }
 }

@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::sync::CancellationToken;
 
+use crate::programs;
 use crate::wire::Events;
 
 /// Both eras of the protocol.
@@ -27,8 +28,15 @@ pub(crate) const LONG_ANSWER: u64 = 57_142_857;
 
 /// The program under test.
 pub(crate) fn program(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_heavylift"));
-    command.args(args).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    let mut command = command(Path::new(env!("CARGO_BIN_EXE_heavylift")));
+    command.args(args);
+    command
+}
+
+/// Any program, without our environment and with no longer a life than the test's.
+pub(crate) fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
@@ -94,17 +102,30 @@ impl Server {
         flags: &[&str],
         variables: &[(&str, &str)],
     ) -> Result<Self, NotStarted> {
+        let mut command = program(&["serve"]);
+        command.envs(variables.iter().copied());
+        Self::try_spawn(command, folder, flags).await
+    }
+
+    /// The server that has the conformance suite's tools, over the store of `folder`.
+    pub(crate) async fn start_fixture_in(folder: Arc<TempDir>, flags: &[&str]) -> Self {
+        match Self::try_spawn(command(&programs::example("conformance_server")), folder, flags).await {
+            Ok(server) => server,
+            Err(NotStarted { status, stderr }) => panic!("the server did not start ({status}):\n{stderr}"),
+        }
+    }
+
+    async fn try_spawn(mut command: Command, folder: Arc<TempDir>, flags: &[&str]) -> Result<Self, NotStarted> {
         let local = store_url(&folder.path().join("store"));
         let store: &[&str] = if flags.contains(&"--store") { &[] } else { &["--store", &local] };
         let log = folder.path().join("server.log");
         let stderr = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
         let before = stderr.metadata().expect("the log's size").len();
         let address: &[&str] = if flags.contains(&"--addr") { &[] } else { &["--addr", "127.0.0.1:0"] };
-        let mut child = program(&["serve"])
+        let mut child = command
             .args(store)
             .args(address)
             .args(flags)
-            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()
@@ -117,7 +138,8 @@ impl Server {
             let from = usize::try_from(before).expect("a small log");
             return Err(NotStarted { status, stderr: String::from_utf8_lossy(&said[from..]).into_owned() });
         };
-        let url = line.strip_prefix("Heavylift listens on ").expect("the first line says where").to_owned();
+        // The fixture says nothing but where.
+        let url = line.strip_prefix("Heavylift listens on ").unwrap_or(&line).to_owned();
         Ok(Self { child, _stdout: stdout, url, folder })
     }
 

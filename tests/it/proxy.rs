@@ -1,9 +1,11 @@
-//! A way to Azurite on which things go wrong: answers that never were, answers that never come, connections that break.
+//! A way to Azurite on which things go wrong: answers that never were, answers that never come, connections that break. Or a
+//! way to several servers, each of which gets the next request.
 //!
 //! It passes HTTP/1.1 on, request by request, and does to some of them what a test planned. `cut` makes it a black hole,
 //! for what is under way as for what comes, until `heal`.
 
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -39,7 +41,8 @@ struct Plan {
 }
 
 struct Shared {
-    upstream: String,
+    /// Whose turn it is: the first.
+    services: Mutex<VecDeque<String>>,
     plans: Mutex<VecDeque<Plan>>,
     /// The heads of all requests that came, first line first.
     seen: Mutex<Vec<String>>,
@@ -57,10 +60,16 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A proxy before the service at `http://HOST:PORT`.
     pub(crate) async fn before(service: &str) -> Self {
+        Self::before_all(&[service]).await
+    }
+
+    /// A proxy before several services at `http://HOST:PORT` that gives each request to the next one in turn, whichever
+    /// connection it came on.
+    pub(crate) async fn before_all(services: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared {
-            upstream: service.trim_start_matches("http://").to_owned(),
+            services: Mutex::new(services.iter().map(|service| address(service)).collect()),
             plans: Mutex::default(),
             seen: Mutex::default(),
             cut: watch::Sender::new(false),
@@ -77,6 +86,16 @@ impl Proxy {
     /// How many planned faults have not come to pass.
     pub(crate) fn left(&self) -> usize {
         self.shared.plans.lock().len()
+    }
+
+    /// Gives no more requests to a service.
+    pub(crate) fn forget(&self, service: &str) {
+        self.shared.services.lock().retain(|known| *known != address(service));
+    }
+
+    /// Whether a service got the latest request.
+    pub(crate) fn gave_to(&self, service: &str) -> bool {
+        self.shared.services.lock().back() == Some(&address(service))
     }
 
     /// Forgets what was planned and seen.
@@ -113,6 +132,20 @@ impl Drop for Proxy {
     }
 }
 
+impl Shared {
+    /// Whose turn it is; then it is the next one's.
+    fn next(&self) -> String {
+        let mut services = self.services.lock();
+        services.rotate_left(1);
+        services.back().expect("a proxy has a service").clone()
+    }
+}
+
+/// `HOST:PORT` of a service.
+fn address(service: &str) -> String {
+    service.trim_start_matches("http://").to_owned()
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
@@ -124,7 +157,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut client = Side::new(client);
-    let mut server: Option<Side> = None;
+    let mut servers = HashMap::new();
     while let Some(request) = client.head(Kind::Request, shared).await? {
         shared.seen.lock().push(String::from_utf8_lossy(&request.text).into_owned());
         let fault = planned(shared, &request);
@@ -140,9 +173,12 @@ async fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
             Some(Fault::Swallow) => return std::future::pending().await,
             _ => {}
         }
-        let server = match &mut server {
-            Some(server) => server,
-            none => none.insert(Side::new(TcpStream::connect(&shared.upstream).await?)),
+        let server = match servers.entry(shared.next()) {
+            Entry::Occupied(server) => server.into_mut(),
+            Entry::Vacant(none) => {
+                let server = TcpStream::connect(none.key()).await?;
+                none.insert(Side::new(server))
+            }
         };
         server.send(&request.text, shared).await?;
         client.pass(request.body, server, shared).await?;

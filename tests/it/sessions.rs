@@ -53,6 +53,28 @@ async fn a_cut_stream_goes_on_where_it_was() {
     assert_eq!(caller.jobs().await.len(), 1);
 }
 
+/// Clients that know no more than what a stream itself said could not go on after a second cut.
+#[tokio::test]
+async fn a_stream_that_goes_on_says_at_once_from_where() {
+    let server = Server::start(&[]).await;
+    let caller = server.caller();
+    let session = Session::open(&caller).await;
+    let silent = call("data_query", &json!({"sql": LONG, "wait_seconds": 600}), None);
+    let first = {
+        let sent = session.request(7, "tools/call", &silent).send().await;
+        Events::of(sent.expect("an answer")).first_id().await
+    };
+    let second = {
+        let mut events = Events::of(session.resume_by(&caller, &first).send().await.expect("an answer"));
+        events.first_id().await
+    };
+    let mut events = Events::of(session.resume_by(&caller, &second).send().await.expect("an answer"));
+    let third = events.first_id().await;
+    is_answer(&[events.next().await.expect("the answer").data], 7);
+    let answer = events.last_id.clone().expect("an id");
+    assert!(![&first, &second, &third].contains(&&answer), "the answer came before there was something to go on from");
+}
+
 #[tokio::test]
 async fn another_process_answers_for_one_that_was_killed() {
     let server = Server::start(&[]).await;

@@ -33,8 +33,21 @@ impl Site {
 
     /// A server that has joined the others.
     pub(crate) async fn server(&self, flags: &[&str]) -> Server {
-        let scratch = self.folder.path().join("scratch").display().to_string();
-        let own = ["--store", &self.store, "--queue", &self.queue, "--scratch", &scratch];
-        Server::start_in(Arc::clone(&self.folder), &[&own, flags].concat()).await
+        let scratch = self.scratch();
+        Server::start_in(Arc::clone(&self.folder), &[&self.own(&scratch), flags].concat()).await
+    }
+
+    /// One that has the conformance suite's tools.
+    pub(crate) async fn fixture(&self, flags: &[&str]) -> Server {
+        let scratch = self.scratch();
+        Server::start_fixture_in(Arc::clone(&self.folder), &[&self.own(&scratch), flags].concat()).await
+    }
+
+    fn scratch(&self) -> String {
+        self.folder.path().join("scratch").display().to_string()
+    }
+
+    fn own<'a>(&'a self, scratch: &'a str) -> [&'a str; 6] {
+        ["--store", &self.store, "--queue", &self.queue, "--scratch", scratch]
     }
 }

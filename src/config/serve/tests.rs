@@ -27,7 +27,10 @@ fn the_defaults_hold() {
     assert_eq!((config.orphan_grace, config.drain_grace), (Duration::from_secs(30), Duration::from_secs(15)));
     assert_eq!((config.max_waiting, config.max_upload_bytes, config.job_memory_bytes), (10_000, 8 << 30, 1 << 30));
     assert_eq!((config.job_deadline, config.lease), (Duration::from_hours(1), Duration::from_mins(1)));
-    assert_eq!((config.log, config.log_filter.as_str()), (LogFormat::Pretty, "info,actix_server=warn,rmcp=error"));
+    assert_eq!(
+        (config.log, config.log_filter.as_str()),
+        (LogFormat::Pretty, "info,actix_server=warn,rmcp=error,rmcp::service=off")
+    );
     assert!(!config.allow_anonymous && config.api_keys.is_none() && config.public_url.is_none());
 }
 

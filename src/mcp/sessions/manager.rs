@@ -121,7 +121,12 @@ impl SessionManager for Sessions {
             return Ok(Either::Left(live.listen_to_own(Some(&event))));
         };
         if let Some(speaker) = live.speaker(id) {
-            return Ok(Either::Left(live.listen(&speaker, Some(&event))));
+            let listening = live.listen(&speaker, Some(&event));
+            if speaker.outlet.ended().is_none() {
+                // A client may know no more than what this connection says, should it be lost as well.
+                speaker.outlet.say_retry(RETRY);
+            }
+            return Ok(Either::Left(listening));
         }
         let Some(speaker) = live.begin(id, event.topic.clone()) else { return Ok(Either::Right(stream::empty())) };
         let listening = live.listen(&speaker, Some(&event));

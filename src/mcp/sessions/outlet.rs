@@ -113,7 +113,9 @@ impl Outlet {
 
     /// Tells listeners when to come again should the connection end.
     pub(super) fn say_retry(&self, after: Duration) {
-        self.state.lock().keep(Event::Retry(after), false);
+        let mut state = self.state.lock();
+        state.kept.retain(|kept| !matches!(kept.event, Event::Retry(_)));
+        state.keep(Event::Retry(after), false);
     }
 
     /// Nothing more is said.
