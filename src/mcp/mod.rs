@@ -95,7 +95,7 @@ impl Endpoint {
         let talks = Talks { app: Arc::clone(&app), offer };
         let of_talks = talks.clone();
         let service = StreamableHttpService::new(move || Ok(of_talks.handler()), sessions, config);
-        Self { door: web::Data::new(Door { app, service }), talks, streams: Arc::default() }
+        Self { door: web::Data::new(Door { app, talks: talks.clone(), service }), talks, streams: Arc::default() }
     }
 
     /// Adds the endpoint's routes.

@@ -55,7 +55,7 @@ pub(in crate::mcp) async fn listen(handler: &Handler, context: SubscriptionConte
     }
 }
 
-async fn subscribe(handler: &Handler, owner: &Owner, accepted: &SubscriptionFilter) -> Subscription {
+pub(super) async fn subscribe(handler: &Handler, owner: &Owner, accepted: &SubscriptionFilter) -> Subscription {
     let lists = Lists {
         tools: accepted.tools_list_changed == Some(true),
         prompts: accepted.prompts_list_changed == Some(true),

@@ -2,13 +2,14 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | `subscriptions/listen` of 2026-07-28 | [`listen`] |
+//! | `subscriptions/listen` of 2026-07-28 | [`listen`]; over HTTP [`stream`] |
 //! | what a session of older protocols asked for, and hears | [`wishes`], [`legacy`] |
 //! | how writes through other replicas are seen | [`look`] |
 
 mod legacy;
 mod listen;
 mod look;
+mod stream;
 mod wishes;
 
 use actors::model::Owner;
@@ -26,6 +27,7 @@ use crate::error::{AppError, ErrorKind};
 pub(super) use legacy::{Legacy, Place, Voice};
 pub(super) use listen::{accepted, listen};
 pub(super) use look::looker;
+pub(super) use stream::over_http;
 pub(super) use wishes::Wishes;
 
 /// How many resources one subscriber may watch.
