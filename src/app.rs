@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tools::{Catalogue, Limits};
 
 use crate::auth::{Keyring, SourceRules, authenticate, check_source};
+use crate::changes::Changes;
 use crate::cli::ui;
 use crate::config::snippets::Snippets;
 use crate::config::{MountSource, QueueConfig, Role, ServeConfig, StoreConfig};
@@ -48,6 +49,8 @@ pub struct App {
     pub base_url: String,
     /// Makes and checks links.
     pub links: Arc<Links>,
+    /// Who wants to hear of which change.
+    pub changes: Changes,
     /// Cancelled when the server begins to shut down: who waits is told at once.
     pub shutdown: CancellationToken,
     /// Cancelled at the very end, when all answers are out: what is still open then is ended.
@@ -124,6 +127,9 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue, surface: Surfa
     let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
     let mounts = Box::pin(mounts(&config, &ports.clock)).await?;
     let core = Core::new(core_config(&config), catalogue, ports, compute).with_mounts(mounts);
+    let changes = Changes::default();
+    let told = changes.clone();
+    core.board.tell(Box::new(move |record| told.job(record)));
     let supervisor = Supervisor::new(core.clone()).start();
     let taken_up = supervisor.send(Recover).await??;
     if taken_up > 0 {
@@ -133,7 +139,7 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue, surface: Surfa
     let base_url = config.base_url(addr);
     let links = Arc::new(make_links(&core, &config, base_url.clone()).await?);
     let (shutdown, hang_up) = (CancellationToken::new(), CancellationToken::new());
-    let app = web::Data::new(App { core, supervisor, config, base_url, links, shutdown, hang_up });
+    let app = web::Data::new(App { core, supervisor, config, base_url, links, changes, shutdown, hang_up });
     let endpoint = mcp::Endpoint::new(app.clone(), surface, &rules);
     if let Some(door) = door {
         actix_web::rt::spawn(door.serve(endpoint.clone(), app.shutdown.clone()));
@@ -199,7 +205,7 @@ fn listen(
             .configure(|routes| {
                 if takes_calls {
                     http::routes(routes);
-                    routes.service(endpoint.scope("/mcp"));
+                    endpoint.routes(routes);
                     if legacy_sse {
                         endpoint.legacy_sse(routes);
                     }

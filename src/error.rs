@@ -221,7 +221,8 @@ impl From<ToolErrorKind> for ErrorKind {
             ToolErrorKind::TooLarge => Self::TooLarge,
             ToolErrorKind::Cancelled => Self::Cancelled,
             ToolErrorKind::NoSpace => Self::NoSpace,
-            ToolErrorKind::Internal => Self::Internal,
+            // A job's state while it runs, and no error where nothing runs.
+            ToolErrorKind::InputRequired | ToolErrorKind::Internal => Self::Internal,
         }
     }
 }

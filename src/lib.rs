@@ -7,6 +7,7 @@
 //! | plain HTTP: files, jobs, health | [`http`] |
 //! | what a caller is shown of a job | [`view`] |
 //! | who calls, and from where | [`auth`] |
+//! | who is told of which change | [`changes`] |
 //! | links that need no API key | [`links`] |
 //! | what a browser is shown | [`pages`] |
 //! | the settings | [`config`] |
@@ -20,6 +21,7 @@
 pub mod app;
 pub mod auth;
 mod azure;
+pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod error;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tools::{Column, Progress};
+use tools::{Column, Progress, Questions};
 
 use crate::links::Links;
 
@@ -20,11 +20,14 @@ pub struct JobView {
     pub job_id: JobId,
     /// Which tool it runs.
     pub tool: String,
-    /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
+    /// `queued`, `running`, `input_required`, `succeeded`, `failed` or `cancelled`.
     pub status: JobState,
     /// How far it is, until it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// What has to be answered before it goes on, by name: each with the JSON Schema of the wanted answer.
+    #[serde(skip_serializing_if = "Questions::is_empty")]
+    pub questions: Questions,
     /// The answer, or what was made.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub summary: String,
@@ -120,6 +123,7 @@ impl Viewer<'_> {
                 view.error = Some(error.clone());
             }
             Some(JobOutcome::Cancelled) => "cancelled by request".clone_into(&mut view.summary),
+            None if record.state == JobState::InputRequired => add_questions(record, &mut view),
             None => self.add_handle(record, &mut view),
         }
         view
@@ -144,6 +148,7 @@ impl Viewer<'_> {
             tool: record.tool.clone(),
             status: record.state,
             progress: None,
+            questions: Questions::new(),
             summary: String::new(),
             columns: Vec::new(),
             rows: Vec::new(),
@@ -187,6 +192,17 @@ impl Viewer<'_> {
             expires_at: text(link.until.unwrap_or(kept)),
         }
     }
+}
+
+fn add_questions(record: &JobRecord, view: &mut JobView) {
+    view.questions = record.open_questions();
+    let asked: Vec<&str> = view.questions.values().map(|question| question.message.as_str()).collect();
+    view.summary = format!("{} waits for an answer: {}", record.tool, asked.join(" "));
+    view.next = Some(format!(
+        "Make the call again from a client that can be asked (elicitation or tasks), or call job_cancel with \
+         {{\"job_id\":\"{}\"}}",
+        record.id
+    ));
 }
 
 /// A moment as RFC 3339 text.

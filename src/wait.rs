@@ -17,7 +17,7 @@ pub const MOST_SECONDS: u64 = 3600;
 /// How long to wait before a store that does not answer is asked again.
 const REST: Duration = Duration::from_secs(1);
 
-/// Waits until `job` ends, at most for `budget` or until the server is about to restart, and gives the job as it is then.
+/// Waits until `job` ends or asks something, at most for `budget` or until the server is about to restart, and gives the job as it is then.
 ///
 /// # Errors
 /// `NotFound` for another's job as for one that is not there; `Unavailable`.
@@ -45,11 +45,11 @@ pub async fn end_of(
             (Err(error), _) => return Err(error.into()),
         };
         let latest = Arc::clone(&watch.borrow_and_update());
-        if latest.state.is_terminal() {
+        if latest.state.is_at_rest() {
             return Ok(latest);
         }
         known = Some(latest);
-        let ended = watch.wait_for(|record| record.state.is_terminal());
+        let ended = watch.wait_for(|record| record.state.is_at_rest());
         tokio::select! {
             ended = ended => {
                 // An error: off this board without an end, so look where it is now.

@@ -48,6 +48,9 @@ fi
 say "tests"
 cargo test --workspace --locked 2>&1 | tee "$log"
 
+say "conformance"
+bash tests/conformance/run.sh 2>&1 | tee -a "$log"
+
 say "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
@@ -56,6 +59,6 @@ demo=$(mktemp -d)
 cargo run --locked -- demo --folder "$demo"
 rm -rf "$demo"
 
-# cargo counts each test program by itself; this is the sum.
+# cargo counts each test program by itself, and the conformance suite's report speaks as it does; this is the sum.
 say "sum"
 awk '/^test result:/ { passed += $4; failed += $6 } END { printf "%d passed, %d failed\n", passed, failed }' "$log"

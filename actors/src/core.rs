@@ -15,12 +15,10 @@ use crate::cache::InputCache;
 use crate::compute::{Compute, Slot};
 use crate::counters::Counters;
 use crate::error::CoreError;
-use crate::job::CancelJob;
-use crate::lifecycle::{self, Step};
-use crate::model::{JobId, JobRecord, JobState, Owner};
+use crate::model::{JobId, JobRecord, Owner};
 use crate::mounts::Mounts;
 use crate::ports::Ports;
-use crate::records::{Records, Versioned, is_conflict};
+use crate::records::Records;
 use crate::sessions::Sessions;
 use crate::workspace::Workspace;
 
@@ -213,42 +211,6 @@ impl Core {
         }
         self.cancel(owner, job).await?;
         Ok(())
-    }
-
-    /// Asks for a job's end. A queued one ends at once, a running one as soon as its tool obeys; a finished one stays as it is.
-    ///
-    /// # Errors
-    /// As [`find`](Self::find).
-    pub async fn cancel(&self, owner: &Owner, job: &JobId) -> Result<JobRecord, CoreError> {
-        let mut found = self.records.load_owned(owner, job).await?;
-        if !found.record.state.is_terminal() {
-            self.records.request_cancel(job).await?;
-        }
-        loop {
-            match found.record.state {
-                JobState::Queued => match self.cancel_queued(found).await {
-                    Err(error) if is_conflict(&error) => found = self.records.load_owned(owner, job).await?,
-                    settled => return settled,
-                },
-                JobState::Running => {
-                    if let Some(runner) = self.board.runner(job) {
-                        runner.do_send(CancelJob);
-                    }
-                    return Ok(found.record);
-                }
-                _ => return Ok(found.record),
-            }
-        }
-    }
-
-    async fn cancel_queued(&self, found: Versioned) -> Result<JobRecord, CoreError> {
-        let Versioned { mut record, etag, .. } = found;
-        lifecycle::apply(&mut record, Step::Cancel, self.ports.clock.now()).expect("a queued job can be cancelled");
-        self.records.swap(&record, &etag).await?;
-        self.board.post(&record);
-        self.ports.queue.forget(&record.id).await;
-        self.records.settle(&record.id).await?;
-        Ok(record)
     }
 }
 

@@ -36,7 +36,7 @@ impl Counters {
             JobState::Succeeded => add(&self.succeeded),
             JobState::Failed => add(&self.failed),
             JobState::Cancelled => add(&self.cancelled),
-            JobState::Queued | JobState::Running => {}
+            JobState::Queued | JobState::Running | JobState::InputRequired => {}
         }
     }
 

@@ -3,7 +3,8 @@
 //! Started by the `Dispatcher` with a lease in hand; ends itself when the record is terminal, given back, or the lease is
 //! lost. It is the only writer of the job's record while the lease holds (I3), and never computes: `compute` does (I6).
 //!
-//! prepare (inputs to local disk) → compute → keep (artifacts to the store) → the last swap of the record.
+//! prepare (inputs to local disk) → compute → keep (artifacts to the store) → the last swap of the record. A tool that asks
+//! something ends its attempt after `compute`; the answer begins another one.
 
 mod run;
 mod save;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use parking_lot::Mutex;
 use tempfile::TempDir;
-use tools::{Cancel, Outcome, Progress, ProgressSink, ToolError, ToolErrorKind};
+use tools::{Cancel, Outcome, Progress, ProgressSink, Questions, ToolError, ToolErrorKind};
 use tracing::{Instrument as _, Span};
 
 use crate::compute::{Panicked, Slot};
@@ -123,6 +124,7 @@ impl Job {
             Ok(Err(error)) if error.kind == ToolErrorKind::Cancelled => {
                 self.end_stopped(self.stop.unwrap_or(Stop::Cancel), ctx);
             }
+            Ok(Err(ToolError { questions: Some(questions), .. })) => self.ask(*questions, ctx),
             Ok(Err(error)) => self.end(JobOutcome::Failed(error.into()), ctx),
             Err(Panicked(said)) => {
                 self.span.in_scope(|| tracing::error!(%said, "tool panicked"));
@@ -132,6 +134,14 @@ impl Job {
             }
         }
         drop(Discard(folder));
+    }
+
+    /// Puts the job down until somebody answers. Whoever wants it stopped is heard first.
+    fn ask(&mut self, questions: Questions, ctx: &mut Context<Self>) {
+        match self.stop {
+            Some(stop) => self.end_stopped(stop, ctx),
+            None => self.step(Step::Ask(questions), ctx),
+        }
     }
 
     fn keep(&mut self, outcome: Outcome, folder: Arc<TempDir>, ctx: &mut Context<Self>) {

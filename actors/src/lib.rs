@@ -11,6 +11,7 @@
 //! | the door to the processors | [`compute`] |
 //! | what a job is and how it may change | [`model`], [`lifecycle`] |
 //! | whose attempt it is | `leases` |
+//! | cancels and answers | `settle` |
 //! | inputs on local disk | [`cache`] |
 //! | what is in motion and who watches | [`board`] |
 //! | where things lie in the store | [`layout`], [`records`], [`sessions`], [`workspace`], [`mounts`], [`keys`] |
@@ -34,6 +35,7 @@ pub mod records;
 pub mod retry;
 pub mod session;
 pub mod sessions;
+mod settle;
 pub mod submit;
 pub mod supervisor;
 pub mod workspace;

@@ -1,14 +1,14 @@
 //! How a job's record may change: a pure function, and the only code that sets a state.
 //!
 //! `queued → running → succeeded | failed | cancelled`; a lost lease leads from `running` back to `queued`, until too many
-//! attempts were lost. Terminal states never change (I2). Whoever writes as a holder must be the one of the current
+//! attempts were lost, and a question from `running` to `input_required`, from where its answer leads back to `queued`. Terminal states never change (I2). Whoever writes as a holder must be the one of the current
 //! attempt (I3).
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use time::OffsetDateTime;
-use tools::{Progress, ToolErrorKind};
+use tools::{Answers, Progress, Questions, ToolErrorKind};
 
 use crate::model::{Cause, JobError, JobOutcome, JobRecord, JobState, Lease};
 
@@ -30,7 +30,11 @@ pub enum Step {
     Return,
     /// The lease ran out, or its holder is known to be dead.
     Lose,
-    /// A queued job is cancelled before anyone took it.
+    /// The holder's tool cannot go on without answers.
+    Ask(Questions),
+    /// Somebody answers. What was not asked, or is answered already, changes nothing.
+    Answer(Answers),
+    /// A job that nobody runs is cancelled.
     Cancel,
 }
 
@@ -47,15 +51,21 @@ pub struct Refused {
 /// # Errors
 /// `Refused` when the record's state does not allow it.
 pub fn apply(record: &mut JobRecord, step: Step, now: OffsetDateTime) -> Result<(), Refused> {
+    let renews = matches!(step, Step::Renew(_));
     match (record.state, step) {
         (JobState::Queued, Step::Claim(lease)) => claim(record, lease, now),
-        (JobState::Queued, Step::Cancel) => end(record, JobOutcome::Cancelled, now),
+        (JobState::Queued | JobState::InputRequired, Step::Cancel) => end(record, JobOutcome::Cancelled, now),
         (JobState::Running, Step::Renew(lease)) => record.lease = Some(lease),
         (JobState::Running, Step::Advance(progress)) => advance(record, progress),
         (JobState::Running, Step::Finish(outcome)) => end(record, outcome, now),
         (JobState::Running, Step::Return) => requeue(record),
         (JobState::Running, Step::Lose) => lose(record, now),
+        (JobState::Running, Step::Ask(questions)) => ask(record, questions, now),
+        (JobState::InputRequired, Step::Answer(answers)) => answer(record, answers),
         (state, _) => return Err(Refused { state }),
+    }
+    if !renews {
+        record.changed_at = Some(now);
     }
     Ok(())
 }
@@ -83,6 +93,31 @@ fn requeue(record: &mut JobRecord) {
     record.state = JobState::Queued;
     record.lease = None;
     record.progress = waiting();
+}
+
+fn ask(record: &mut JobRecord, questions: Questions, now: OffsetDateTime) {
+    for (name, question) in questions {
+        record.asks.entry(name).or_insert(question);
+    }
+    if record.open_questions().is_empty() {
+        let message = format!("{} asked what was answered before; the server's makers have to mend it", record.tool);
+        let error = JobError { cause: Cause::Tool, kind: ToolErrorKind::Internal, message };
+        return end(record, JobOutcome::Failed(error), now);
+    }
+    record.state = JobState::InputRequired;
+    record.lease = None;
+    record.progress = Progress { message: "waiting for an answer".to_owned(), ..Progress::default() };
+}
+
+fn answer(record: &mut JobRecord, answers: Answers) {
+    for (name, answer) in answers {
+        if record.asks.contains_key(&name) {
+            record.answers.entry(name).or_insert(answer);
+        }
+    }
+    if record.open_questions().is_empty() {
+        requeue(record);
+    }
 }
 
 fn lose(record: &mut JobRecord, now: OffsetDateTime) {

@@ -57,7 +57,7 @@ impl Records {
     /// `Store`; what was written by then is swept later and was never acknowledged.
     pub async fn create(&self, record: &JobRecord) -> Result<Etag, CoreError> {
         let (key, marker, entry) = (layout::record(&record.id), layout::active(&record.id), layout::index(record));
-        let record_put = self.store.put(&key, sealed::seal(record), Expect::Absent);
+        let record_put = self.store.put(&key, sealed::seal_job(record), Expect::Absent);
         let marker_put = self.store.put(&marker, Bytes::new(), Expect::Any);
         let entry_put = self.store.put(&entry, Bytes::new(), Expect::Any);
         // A record without its marker would be found by no restart, a marker without its record is known to mean nothing.
@@ -94,7 +94,7 @@ impl Records {
     /// `Store` with `Conflict` when someone else wrote meanwhile.
     pub async fn swap(&self, record: &JobRecord, etag: &Etag) -> Result<Etag, CoreError> {
         let expect = Expect::Etag(etag.clone());
-        Ok(self.store.put(&layout::record(&record.id), sealed::seal(record), expect).await?)
+        Ok(self.store.put(&layout::record(&record.id), sealed::seal_job(record), expect).await?)
     }
 
     /// Takes the entry of a job that was not created, since another has its id, out of their owner's index.
@@ -169,6 +169,15 @@ impl Records {
         let jobs: Vec<JobId> = page.entries.iter().filter_map(|entry| layout::job_of_index(&entry.key)).collect();
         let found = stream::iter(jobs).map(|job| self.listed(job)).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
         Ok((found.into_iter().flatten().collect(), page.more))
+    }
+
+    /// The newest `limit` of an owner's jobs by their ids alone, newest first. Some may be over.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn ids(&self, owner: &Owner, limit: usize) -> Result<Vec<JobId>, CoreError> {
+        let page = self.store.list(&layout::index_prefix(owner), None, limit).await?;
+        Ok(page.entries.iter().filter_map(|entry| layout::job_of_index(&entry.key)).collect())
     }
 
     async fn listed(&self, job: JobId) -> Result<Option<JobRecord>, CoreError> {

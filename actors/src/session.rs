@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::mpsc;
-use tools::Progress;
+use tools::{Progress, Questions};
 
 use crate::board::Watch;
 use crate::core::Core;
 use crate::error::CoreError;
-use crate::model::{JobId, JobRecord, Owner};
+use crate::model::{JobId, JobRecord, JobState, Owner};
 use crate::ports::StoreErrorKind;
 use crate::submit::{Call, Submitted};
 
@@ -55,6 +55,8 @@ pub enum Note {
     Progress(Progress),
     /// The job runs or waits, and there was nothing else to say for a while.
     Heartbeat(Progress),
+    /// The job's tool asks something, and nothing more happens until somebody answers.
+    Asks(Arc<JobRecord>),
     /// The job is over. Nothing comes after it.
     Ended(Arc<JobRecord>),
 }
@@ -159,19 +161,25 @@ impl Handler<LeaveJob> for Session {
 /// Passes on what happens to a job, and a heartbeat when nothing does.
 async fn follow(core: Core, owner: Owner, mut watch: Watch, notes: mpsc::Sender<Note>) {
     let job = watch.borrow().id.clone();
+    let mut asked = Questions::new();
     loop {
         let latest = Arc::clone(&watch.borrow_and_update());
         if latest.state.is_terminal() {
             let _ = notes.send(Note::Ended(latest)).await; // the reader may have gone
             return;
         }
+        let open = if latest.state == JobState::InputRequired { latest.open_questions() } else { Questions::new() };
+        if !open.is_empty() && open != asked {
+            let _ = notes.send(Note::Asks(Arc::clone(&latest))).await; // as above
+        }
+        asked = open;
         // A full channel means a slow reader: it will see a later number.
         let _ = notes.try_send(Note::Progress(latest.progress.clone()));
         // A rest between two numbers, but the end is told at once. A clone waits for it, so that `watch` misses nothing.
         let mut end = watch.clone();
         tokio::select! {
             () = core.ports.clock.sleep(PROGRESS_EVERY) => {}
-            _ = end.wait_for(|record| record.state.is_terminal()) => {}
+            _ = end.wait_for(|record| record.state.is_at_rest() && !Arc::ptr_eq(record, &latest)) => {}
             () = notes.closed() => return,
         }
         drop(end);

@@ -1,9 +1,12 @@
 //! How a call becomes a job: checked, found again if it is known, written, queued, and only then acknowledged (I1).
 
+mod ahead;
+
 use std::sync::Arc;
 
 use actix::Actor as _;
 use serde_json::Value;
+use tools::{Answers, Questions};
 
 use crate::core::Core;
 use crate::error::CoreError;
@@ -251,18 +254,21 @@ impl Core {
             lost: 0,
             lease: None,
             progress: lifecycle::waiting(),
+            asks: Questions::new(),
+            answers: Answers::new(),
             outcome: None,
             key: Some(key.to_owned()),
             trace: call.trace.clone(),
             submitted_at: self.ports.clock.now(),
             started_at: None,
             finished_at: None,
+            changed_at: None,
         }
     }
 
     /// Puts a durable job before the dispatchers. It is accepted either way: also by a queue that is full by now, and what the
     /// queue does not take the sweeper brings later.
-    async fn enqueue(&self, record: &JobRecord) {
+    pub(crate) async fn enqueue(&self, record: &JobRecord) {
         if let Err(error) = self.ports.queue.send_again(&Message::of(record)).await {
             tracing::warn!(job = %record.id, %error, "accepted job is left to the sweeper");
             self.board.drop_job(&record.id);

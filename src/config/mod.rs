@@ -11,7 +11,7 @@ pub mod keys;
 mod mounts;
 mod serve;
 pub mod snippets;
-mod units;
+pub(crate) mod units;
 
 pub use azure::{AzureConfig, AzureIdentity, AzureUrl};
 pub use client::ClientArgs;

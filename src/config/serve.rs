@@ -156,6 +156,10 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_MAX_UPLOAD_BYTES", default_value = "8GiB", value_name = "SIZE")]
     max_upload_bytes: String,
 
+    /// Bytes of inputs above which a call is asked back about before it runs, where the client can ask its user; 0 never asks
+    #[arg(long, env = "HEAVYLIFT_ASK_ABOVE_BYTES", default_value = "20GiB", value_name = "SIZE")]
+    ask_above_bytes: String,
+
     /// Memory that one job's engine may use before it spills to disk
     #[arg(long, env = "HEAVYLIFT_JOB_MEMORY", default_value = "1GiB", value_name = "SIZE")]
     job_memory: String,
@@ -243,6 +247,8 @@ pub struct ServeConfig {
     pub max_waiting: usize,
     /// The largest upload.
     pub max_upload_bytes: u64,
+    /// The bytes of inputs above which a client is asked back; 0 for never.
+    pub ask_above_bytes: u64,
     /// What one job's engine may use.
     pub job_memory_bytes: u64,
     /// How long one job may run.
@@ -305,6 +311,7 @@ impl ServeArgs {
         let max_sessions = faults.take("max_sessions", parse_number(&self.max_sessions, &(1..=100_000)));
         let max_waiting = faults.take("max_waiting", parse_number(&self.max_waiting, &(1..=1_000_000)));
         let max_upload_bytes = faults.take("max_upload_bytes", parse::size(&self.max_upload_bytes, 1));
+        let ask_above_bytes = faults.take("ask_above_bytes", parse_bytes(&self.ask_above_bytes));
         let job_memory_bytes = faults.take("job_memory", parse::size(&self.job_memory, 64 << 20));
         let job_deadline = faults.take("job_deadline", parse_duration(&self.job_deadline, &(SECOND..=30 * DAY)));
         let lease = faults.take("lease", parse_duration(&self.lease, &(SECOND..=DAY)));
@@ -351,6 +358,7 @@ impl ServeArgs {
                 max_sessions: usize::try_from(max_sessions?).ok()?,
                 max_waiting: usize::try_from(max_waiting?).ok()?,
                 max_upload_bytes: max_upload_bytes?,
+                ask_above_bytes: ask_above_bytes?,
                 job_memory_bytes: job_memory_bytes?,
                 job_deadline: job_deadline?,
                 lease: lease?,

@@ -201,5 +201,7 @@ pub(super) async fn delete(
 /// `InvalidParams` for a job's file or one of a mount; `Unavailable`.
 pub async fn remove(app: &App, principal: &Principal, path: &WorkspacePath) -> Result<(), AppError> {
     let key = app.core.workspace.writable(&principal.owner, path)?;
-    Ok(app.core.ports.store.delete(&key).await?)
+    app.core.ports.store.delete(&key).await?;
+    app.changes.file(&principal.owner, path, None);
+    Ok(())
 }

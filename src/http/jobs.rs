@@ -68,7 +68,8 @@ pub(super) async fn cancel(
     Ok(HttpResponse::Accepted().json(app.viewer().view(&record)))
 }
 
-/// `GET /jobs/{id}/events`: server-sent events `progress` (at most 10 a second), then one `end`; `progress` again when all is still.
+/// `GET /jobs/{id}/events`: server-sent events `progress` (at most 10 a second), `input_required` when its tool asks, then one `end`; `progress`
+/// again when all is still.
 pub(super) async fn events(
     app: AppData,
     principal: Principal,
@@ -92,6 +93,7 @@ async fn next_frame(notes: &mut Receiver<Note>, app: &AppData) -> (Bytes, bool) 
     tokio::select! {
         note = notes.recv() => match note {
             Some(Note::Progress(progress) | Note::Heartbeat(progress)) => (frame("progress", &json!(progress)), false),
+            Some(Note::Asks(record)) => (frame("input_required", &json!(app.viewer().view(&record))), false),
             Some(Note::Ended(record)) => (frame("end", &json!(app.viewer().view(&record))), true),
             None => (Bytes::from_static(b": the job went out of sight; ask again\n\n"), true),
         },

@@ -23,6 +23,7 @@ use tools::Catalogue;
 
 use crate::app::{App, core_config};
 use crate::auth::{Keyring, authenticate};
+use crate::changes::Changes;
 use crate::config::ServeConfig;
 use crate::config::keys::NewKey;
 use crate::links::tests::real as links;
@@ -93,6 +94,7 @@ async fn server() -> (web::Data<App>, Keyring, String) {
         config,
         base_url: String::new(),
         links: Arc::new(links()),
+        changes: Changes::default(),
         shutdown: CancellationToken::new(),
         hang_up: CancellationToken::new(),
     };

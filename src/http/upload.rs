@@ -72,6 +72,7 @@ pub(super) async fn store(
     let current = app.core.workspace.find(&principal.owner, &path).await?.map(|found| found.meta.etag);
     let expect = range::expectation(request, current.as_ref())?;
     let etag = app.core.ports.store.put_file(&key, &spool, expect).await?;
+    app.changes.file(&principal.owner, &path, Some(&etag.0));
     let stored = Stored { path: path.to_string(), bytes, sha256, etag: etag.0.clone() };
     Ok(HttpResponse::Created().insert_header(range::header(&etag)).json(stored))
 }

@@ -10,6 +10,7 @@
 //! ```
 
 mod key;
+mod state;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -135,3 +135,19 @@ fn an_upload_link_to_a_file_opens_only_that() {
     let token = link.url.split('/').nth(4).expect("a token");
     assert_eq!(kind(&Method::GET, &format!("http://host/files/a.csv?link={token}"), now()), ErrorKind::NotFound);
 }
+
+#[test]
+fn sealed_words_come_back_only_to_their_owner_and_unchanged() {
+    let (ours, other) = (links_of(7, now(), true), links_of(8, now(), true));
+    let (ada, bob) = (owner("ada"), owner("bob"));
+    let sealed = ours.seal(&ada, "job:1");
+    assert_eq!(ours.unseal(&ada, &sealed).as_deref(), Some("job:1"));
+    assert_eq!((ours.unseal(&bob, &sealed), other.unseal(&ada, &sealed)), (None, None));
+    for at in 0..sealed.len() {
+        let mut changed = sealed.clone().into_bytes();
+        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(changed).expect("ASCII");
+        assert_eq!(ours.unseal(&ada, &changed), None, "{changed}");
+    }
+    assert_eq!((ours.unseal(&ada, ""), ours.unseal(&ada, "a.b")), (None, None));
+}

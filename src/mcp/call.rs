@@ -5,36 +5,54 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::model::{JobId, JobRecord, JobState};
-use actors::{Call, CoreError, LeaveJob, SubmitJob};
-use rmcp::model::{CallToolResult, JsonObject, RequestMetaObject};
+use actors::{Call, CoreError, LeaveJob, SubmitJob, Submitted};
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject, RequestMetaObject};
 use serde_json::{Value, json};
 
 use super::extras::Extras;
 use super::follow::{Followed, OfRequest, follow};
 use super::sessions::Ticket;
 use super::surface::Caller;
+use super::{questions, tasks};
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 
 /// The least time that a call may take to be accepted, also where the caller would not wait for its result.
 const ACCEPTANCE: Duration = Duration::from_secs(30);
+/// How long a call may take whose client understands tasks before it becomes one.
+const INLINE: Duration = Duration::from_secs(1);
 const SLOW: &str = "the server's store takes too long to accept the call; make the same call again";
 
-/// Runs the compute tool `name`.
+/// A call of a compute tool.
+pub(super) struct Request {
+    pub(super) tool: String,
+    pub(super) arguments: JsonObject,
+    /// Whether the answer is a task in any case, also of a job that is over at once.
+    pub(super) always_a_task: bool,
+}
+
+/// A call that has its job.
+struct Started {
+    record: Arc<JobRecord>,
+    reused: bool,
+    /// Whether the caller can come back to the job by a name of its own.
+    named: bool,
+    /// How long the call may still stay open.
+    budget: Duration,
+}
+
+/// Runs a compute tool.
 ///
 /// # Errors
 /// What kept the call from becoming a job. A job's own failure is a result.
-pub(super) async fn run(
-    name: &str,
-    mut arguments: JsonObject,
-    caller: &Caller<'_>,
-) -> Result<CallToolResult, AppError> {
-    let Caller { app, principal, context, handler } = *caller;
+pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToolResponse, AppError> {
+    let Request { tool, mut arguments, always_a_task } = request;
+    let Caller { app, context, handler, .. } = *caller;
     let session = &handler.session(caller).await?;
-    let extras = Extras::take(name, &mut arguments)?;
+    let extras = Extras::take(&tool, &mut arguments)?;
     let ticket = context.extensions.get::<Ticket>();
     let call = Call {
-        tool: name.to_owned(),
+        tool,
         params: Value::Object(arguments),
         idempotency_key: extras.idempotency_key.clone(),
         fresh: extras.fresh,
@@ -47,38 +65,82 @@ pub(super) async fn run(
         submitted = session.send(SubmitJob(call)) => submitted.map_err(CoreError::from)??,
         () = clock.sleep(budget.max(ACCEPTANCE)) => return Err(AppError::new(ErrorKind::Unavailable, SLOW)),
     };
-    let job = submitted.record.id.clone();
+    let job = &submitted.record.id;
     if let Some(ticket) = ticket {
-        ticket.became(&app.core, &job).await;
+        ticket.became(&app.core, job).await;
     }
-    if handler.calls.began(&context.id, &job) {
+    if handler.memory(&context.extensions).calls.began(&context.id, job) {
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });
     }
     if submitted.reused {
         app.core.keep(&submitted.record).await; // somebody else may rely on it
     }
+    if always_a_task {
+        return Ok(tasks::created(app, &submitted.record).await.into());
+    }
+    let budget = if caller.speaks_tasks() { budget.min(INLINE) } else { budget };
     let budget = budget.saturating_sub((clock.now() - began).unsigned_abs());
-    let ended = match follow(app, session, &job, budget, &mut OfRequest::new(context, &job)).await? {
-        Followed::Ended(record) => record,
+    let Submitted { record, reused } = submitted;
+    see_through(Started { record, reused, named: extras.idempotency_key.is_some(), budget }, caller).await
+}
+
+/// Goes on with the call whose job asked, made again with the answers.
+///
+/// # Errors
+/// Answers that are none; `NotFound` for a job that is gone.
+pub(super) async fn resume(
+    job: &JobId,
+    request: CallToolRequestParams,
+    caller: &Caller<'_>,
+) -> Result<CallToolResponse, AppError> {
+    let app = caller.app;
+    let extras = Extras::take(&request.name, &mut request.arguments.unwrap_or_default())?;
+    questions::again(caller, job, &request.input_responses.unwrap_or_default()).await?;
+    let record = app.core.find(&caller.principal.owner, job).await?;
+    let budget = extras.budget(app.config.wait);
+    see_through(Started { record, reused: false, named: true, budget }, caller).await
+}
+
+/// Follows a call's job for as long as its budget lasts and answers as the client understands.
+async fn see_through(started: Started, caller: &Caller<'_>) -> Result<CallToolResponse, AppError> {
+    let Started { record, reused, named, budget } = started;
+    let Caller { app, principal, context, handler } = *caller;
+    let (session, job) = (handler.session(caller).await?, &record.id);
+    match follow(app, &session, job, budget, &mut OfRequest::new(caller, job)).await? {
+        Followed::Ended(record) => {
+            handler.memory(&context.extensions).calls.ended(&context.id);
+            Ok(answer(app, &record, reused).into())
+        }
+        Followed::Asks(record) => pause(&record, reused, caller).await,
         Followed::Goes => {
             // A store that does not answer just now must not keep the job's id from its caller.
-            let record = app.core.find(&principal.owner, &job).await.unwrap_or(submitted.record);
-            app.core.keep(&record).await;
-            record
+            let record = app.core.find(&principal.owner, job).await.unwrap_or(record);
+            pause(&record, reused, caller).await
         }
         Followed::Left => {
             // A later protocol's closed stream may be followed by the same call, for which the job waits a while; with a key of
             // the caller's own it waits for good. In a session only a cancel by name ends a job: see `on_cancelled`, which may
             // come after this and must still find it.
-            if caller.is_sessionless() && extras.idempotency_key.is_none() {
+            if caller.is_sessionless() && !named {
                 session.do_send(LeaveJob { job: job.clone(), on_purpose: false });
             }
-            let record = app.core.find(&principal.owner, &job).await?;
-            return Ok(answer(app, &record, submitted.reused));
+            let record = app.core.find(&principal.owner, job).await?;
+            Ok(answer(app, &record, reused).into())
         }
-    };
-    handler.calls.ended(&context.id);
-    Ok(answer(app, &ended, submitted.reused))
+    }
+}
+
+/// The answer to a call whose job goes on without it: the job's id, in the words that the client understands best.
+async fn pause(record: &JobRecord, reused: bool, caller: &Caller<'_>) -> Result<CallToolResponse, AppError> {
+    let app = caller.app;
+    if caller.speaks_tasks() && !record.state.is_terminal() {
+        return Ok(tasks::created(app, record).await.into());
+    }
+    if record.state == JobState::InputRequired && caller.can_be_asked_to_call_again() {
+        return Ok(questions::instead(app, record).await?.into());
+    }
+    app.core.keep(record).await;
+    Ok(answer(app, record, reused).into())
 }
 
 /// Waits for `job`'s end within `budget`, telling the caller of its progress. The record may be of a job that goes on.
@@ -90,8 +152,8 @@ pub(super) async fn end_of(job: &JobId, budget: Duration, caller: &Caller<'_>) -
     let session = caller.handler.session(caller).await?;
     let found = app.core.find(&caller.principal.owner, job).await?;
     app.core.keep(&found).await; // the caller can name it: its going away says nothing
-    match follow(app, &session, job, budget, &mut OfRequest::new(caller.context, job)).await? {
-        Followed::Ended(record) => Ok(record),
+    match follow(app, &session, job, budget, &mut OfRequest::new(caller, job)).await? {
+        Followed::Ended(record) | Followed::Asks(record) => Ok(record),
         Followed::Goes | Followed::Left => Ok(app.core.find(&caller.principal.owner, job).await?),
     }
 }

@@ -19,9 +19,12 @@ pub(super) fn read(request: Option<&PaginatedRequestParams>) -> Result<Option<St
     let Some(cursor) = request.and_then(|request| request.cursor.as_ref()) else { return Ok(None) };
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let after = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    after
-        .map(Some)
-        .ok_or_else(|| AppError::invalid("the cursor is none of this server's; begin the list anew without one"))
+    after.map(Some).ok_or_else(unknown)
+}
+
+/// The answer to a cursor that this list never gave out, or that leads nowhere any more.
+pub(super) fn unknown() -> AppError {
+    AppError::invalid("the cursor is none of this list's, or what it names has gone; begin the list anew without one")
 }
 
 /// The cursor that names `last`.

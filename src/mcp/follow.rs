@@ -1,4 +1,4 @@
-//! Following a job for somebody who waits: progress and heartbeats as they come, the end, or the end of patience.
+//! Following a job for somebody who waits: progress and heartbeats as they come, questions, the end, or the end of patience.
 //!
 //! Used by calls, by `job_wait`, and by streams that are taken up again. Who is told is an [`Audience`].
 
@@ -8,13 +8,14 @@ use std::time::Duration;
 use actix::Addr;
 use actors::model::{JobId, JobRecord};
 use actors::{CoreError, FollowJob, Note, Session};
-use rmcp::RoleServer;
 use rmcp::model::{NotificationMetaObject, ProgressNotificationParam, ProgressToken};
-use rmcp::service::RequestContext;
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use tools::Progress;
 
+use super::logging::Remarks;
+use super::questions::Asking;
+use super::surface::Caller;
 use crate::app::App;
 use crate::error::AppError;
 
@@ -22,6 +23,8 @@ use crate::error::AppError;
 pub(super) enum Followed {
     /// The job is over.
     Ended(Arc<JobRecord>),
+    /// The job asks, and who is told of it cannot be asked or did not answer.
+    Asks(Arc<JobRecord>),
     /// The budget is, or the server is about to restart.
     Goes,
     /// The caller cancelled the request or went away.
@@ -33,11 +36,34 @@ pub(super) trait Audience {
     /// How to number what is told; nothing for who wants to hear of the end alone.
     fn reporter(&mut self) -> Option<&mut Reporter>;
 
-    /// Tells of progress. One who has gone is noticed by [`left`](Self::left).
+    /// Tells of progress. One who has gone is noticed by [`heard`](Self::heard).
     async fn tell(&mut self, note: ProgressNotificationParam);
 
-    /// Ends when nobody listens any more.
-    async fn left(&self);
+    /// Tells what is worth telling of `job` beside its progress.
+    async fn remark(&mut self, _job: &JobId) {}
+
+    /// Begins to put what the job asks; false where nobody can be asked.
+    fn ask(&mut self, _record: &Arc<JobRecord>) -> bool {
+        false
+    }
+
+    /// Whether an answer is waited for.
+    fn is_asked(&self) -> bool {
+        false
+    }
+
+    /// Waits for what comes back, if anything does.
+    async fn heard(&mut self) -> Heard;
+}
+
+/// What comes back from whom a job is followed for.
+pub(super) enum Heard {
+    /// Nobody listens any more.
+    Left,
+    /// Answers, and the job has them.
+    Answered,
+    /// No answer to what this job asks.
+    Unanswered(Arc<JobRecord>),
 }
 
 /// Follows `job` within `budget` for `audience`. The job may go on afterwards.
@@ -52,19 +78,29 @@ pub(super) async fn follow(
     audience: &mut impl Audience,
 ) -> Result<Followed, AppError> {
     let mut notes: Receiver<Note> = session.send(FollowJob(job.clone())).await.map_err(CoreError::from)??;
-    let over = app.core.ports.clock.sleep(budget);
-    tokio::pin!(over);
+    let clock = &app.core.ports.clock;
+    let mut over = clock.sleep(budget);
     loop {
         let note = tokio::select! {
             biased;
             note = notes.recv() => note,
             // Before the caller's leave: the end of the server looks like one, and must cancel nothing.
             () = app.shutdown.cancelled() => return Ok(Followed::Goes),
-            () = audience.left() => return Ok(Followed::Left),
-            () = &mut over => return Ok(Followed::Goes),
+            heard = audience.heard() => match heard {
+                Heard::Left => return Ok(Followed::Left),
+                Heard::Unanswered(record) => return Ok(Followed::Asks(record)),
+                Heard::Answered => {
+                    over = clock.sleep(budget); // the time that a person took is not the job's
+                    continue;
+                }
+            },
+            () = &mut over, if !audience.is_asked() => return Ok(Followed::Goes),
         };
+        audience.remark(job).await;
         let told = match note {
             Some(Note::Ended(record)) => return Ok(Followed::Ended(record)),
+            Some(Note::Asks(record)) if audience.ask(&record) => None,
+            Some(Note::Asks(record)) => return Ok(Followed::Asks(record)),
             Some(Note::Progress(latest)) => audience.reporter().and_then(|reporter| reporter.news(&latest)),
             Some(Note::Heartbeat(latest)) => audience.reporter().map(|reporter| reporter.note(&latest)),
             None => return Ok(Followed::Goes),
@@ -77,14 +113,16 @@ pub(super) async fn follow(
 
 /// Who made the request that is being answered.
 pub(super) struct OfRequest<'a> {
-    context: &'a RequestContext<RoleServer>,
+    caller: &'a Caller<'a>,
     reporter: Option<Reporter>,
+    remarks: Remarks,
+    asking: Asking<'a>,
 }
 
 impl<'a> OfRequest<'a> {
-    pub(super) fn new(context: &'a RequestContext<RoleServer>, job: &JobId) -> Self {
-        let reporter = context.meta.get_progress_token().map(|token| Reporter::new(token, job, None));
-        Self { context, reporter }
+    pub(super) fn new(caller: &'a Caller<'a>, job: &JobId) -> Self {
+        let reporter = caller.context.meta.get_progress_token().map(|token| Reporter::new(token, job, None));
+        Self { caller, reporter, remarks: Remarks::default(), asking: Asking::new(caller) }
     }
 }
 
@@ -94,11 +132,30 @@ impl Audience for OfRequest<'_> {
     }
 
     async fn tell(&mut self, note: ProgressNotificationParam) {
-        let _ = self.context.peer.notify_progress(note).await;
+        let _ = self.caller.context.peer.notify_progress(note).await;
     }
 
-    async fn left(&self) {
-        self.context.ct.cancelled().await;
+    async fn remark(&mut self, job: &JobId) {
+        self.remarks.look(self.caller, job).await;
+    }
+
+    fn ask(&mut self, record: &Arc<JobRecord>) -> bool {
+        let can_be_asked = self.caller.can_be_asked_on_its_stream();
+        if can_be_asked {
+            self.asking.ask(Arc::clone(record));
+        }
+        can_be_asked
+    }
+
+    fn is_asked(&self) -> bool {
+        !self.asking.is_idle()
+    }
+
+    async fn heard(&mut self) -> Heard {
+        tokio::select! {
+            () = self.caller.context.ct.cancelled() => Heard::Left,
+            answered = self.asking.answered() => answered.map_or_else(Heard::Unanswered, |()| Heard::Answered),
+        }
     }
 }
 

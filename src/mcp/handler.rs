@@ -1,29 +1,30 @@
 //! Answers the protocol's requests: who we are, which tools there are, call one.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use actix::Addr;
-use actix_web::web;
-use actors::model::Owner;
-use actors::{CoreError, LeaveJob, OpenSession, Session};
+use actors::{LeaveJob, Session};
 use futures_util::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CancelledNotificationParam, CompleteRequestParams,
-    CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse,
-    Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CancelledNotificationParam,
+    CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode,
+    Extensions, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
-use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
-use tokio::sync::OnceCell;
 
-use super::calls::Calls;
+use super::freshness::{OF_ALL, fresh};
+use super::logging::{SetLevel, level_of};
+use super::memory::{Ear, Memory};
+use super::offer::Offer;
 use super::sessions::Conversation;
-use super::surface::{CallError, Caller, DirectTool, Surface};
-use super::{call, completion, listing, prompts, resources};
+use super::surface::{CallError, Caller};
+use super::{ask, call, completion, cursor, prompts, questions, resources, subscriptions, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -53,77 +54,77 @@ const METHODS: [&str; 16] = [
     "tools/list",
 ];
 
+/// Those that 2026-07-28 has no more: there they are unknown, whatever their parameters.
+const REMOVED: [&str; 5] = ["initialize", "logging/setLevel", "ping", "resources/subscribe", "resources/unsubscribe"];
+
 /// One session's, or one request's, handler.
 #[derive(Clone)]
 pub(super) struct Handler {
-    app: Arc<App>,
-    offer: Arc<Offer>,
-    /// The conversation behind a session or request, and whose it is: opened by the first one who asks.
-    session: Arc<OnceCell<(Owner, Addr<Session>)>>,
-    /// Which of its requests became which job.
-    pub(super) calls: Arc<Calls>,
-}
-
-/// What is offered, with the list that clients see. The same for all.
-pub(super) struct Offer {
-    pub(super) surface: Surface,
-    tools: Vec<Tool>,
-    direct: HashMap<String, Arc<dyn DirectTool>>,
-}
-
-impl Offer {
-    pub(super) fn new(app: &App, surface: Surface) -> Self {
-        let named = |tool: &Arc<dyn DirectTool>| (tool.listed().name.into_owned(), Arc::clone(tool));
-        let direct = surface.tools.iter().rev().map(named).collect(); // the first of a name wins
-        Self { tools: listing::all(&app.core.catalogue, &surface.tools), direct, surface }
-    }
+    pub(super) app: Arc<App>,
+    pub(super) offer: Arc<Offer>,
+    /// Of a conversation that is no session.
+    memory: Arc<Memory>,
 }
 
 impl Handler {
-    pub(super) fn new(app: web::Data<App>, offer: Arc<Offer>) -> Self {
-        Self { app: app.into_inner(), offer, session: Arc::default(), calls: Arc::default() }
+    pub(super) fn new(app: Arc<App>, offer: Arc<Offer>) -> Self {
+        Self { app, offer, memory: Arc::default() }
     }
 
     fn caller<'a>(&'a self, principal: &'a Principal, context: &'a RequestContext<RoleServer>) -> Caller<'a> {
         Caller { app: &self.app, principal, context, handler: self }
     }
 
-    /// The actor behind this conversation, which belongs to one principal for good: a session's own, or one that is opened for
-    /// the first who asks.
+    /// What is remembered of the conversation that a request or notification with these `extensions` belongs to.
+    pub(super) fn memory<'a>(&'a self, extensions: &'a Extensions) -> &'a Memory {
+        extensions.get::<Conversation>().map_or(&self.memory, Conversation::memory)
+    }
+
+    /// The actor behind a request's conversation.
     ///
     /// # Errors
-    /// `NotFound` for anyone else.
+    /// `NotFound` where that belongs to somebody else.
     pub(super) async fn session(&self, caller: &Caller<'_>) -> Result<Addr<Session>, AppError> {
-        if let Some(conversation) = caller.context.extensions.get::<Conversation>() {
-            return Ok(conversation.actor());
+        match caller.context.extensions.get::<Conversation>() {
+            Some(conversation) => Ok(conversation.actor()),
+            None => self.memory.actor(&self.app, caller.principal).await,
         }
-        let principal = caller.principal;
-        let open = || async {
-            let owner = principal.owner.clone();
-            let session = self.app.supervisor.send(OpenSession::with(owner.clone())).await.map_err(CoreError::from)?;
-            Ok::<_, AppError>((owner, session))
-        };
-        let (owner, session) = self.session.get_or_try_init(open).await?;
-        if *owner == principal.owner {
-            return Ok(session.clone());
-        }
-        Err(AppError::not_found("there is no such session; initialize a new one"))
     }
 }
 
 impl ServerHandler for Handler {
+    #[expect(deprecated, reason = "the protocol keeps logging for a while yet, and clients show it")]
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .enable_resources_subscribe()
+            .enable_completions()
+            .enable_logging()
+            .enable_tasks()
+            .build();
         let own = Implementation::new("heavylift", env!("CARGO_PKG_VERSION")).with_title("Heavylift");
         ServerConfig::new(capabilities).with_server_info(own).with_instructions(INSTRUCTIONS)
     }
 
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(fresh!(DiscoverResult::from_server_info(versions, self.get_info()), OF_ALL))
+    }
+
     async fn list_tools(
         &self,
-        _: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.offer.tools.clone()))
+        let (tools, next) = cursor::page(self.offer.tools.clone(), request.as_ref(), |tool| tool.name.to_string())?;
+        let mut result = fresh!(ListToolsResult::with_all_items(tools), OF_ALL);
+        result.next_cursor = next;
+        Ok(result)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -142,15 +143,58 @@ impl ServerHandler for Handler {
         })
     }
 
+    /// From here on a session hears of changes. One that was taken over from another replica says so again.
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if let Ok(principal) = principal(&context.extensions) {
+            let ear = || Ear::of(&context.extensions, &context.peer);
+            self.memory(&context.extensions).changes.begin(&self.app.changes, &principal.owner, ear);
+        }
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let principal = principal(&context.extensions)?;
+        let ear = || Ear::of(&context.extensions, &context.peer);
+        let changes = &self.memory(&context.extensions).changes;
+        Ok(changes.subscribe(self, &principal.owner, ear, &request.uri).await?)
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.memory(&context.extensions).changes.unsubscribe(self, &request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(subscriptions::accepted(&self.offer, requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let request = context.request_context().clone();
+        let principal = principal(&request.extensions)?;
+        let listening = subscriptions::listen(self, context);
+        Box::pin(tasks::beside(&self.caller(&principal, &request), listening)).await
+    }
+
+    async fn set_level(&self, request: SetLevel, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.memory(&context.extensions).level.set(&request);
+        Ok(())
+    }
+
     /// Only a request of the same session can be named, and a session is its owner's alone.
     async fn on_cancelled(&self, cancelled: CancelledNotificationParam, context: NotificationContext<RoleServer>) {
         let Some(request) = cancelled.request_id else { return };
-        let conversation = context.extensions.get::<Conversation>();
-        let known = self.calls.cancelled(request.clone());
+        let (conversation, memory) = (context.extensions.get::<Conversation>(), self.memory(&context.extensions));
+        let known = memory.calls.cancelled(request.clone());
         // Another replica may have the call: the job is called by its request.
         let Some(job) = known.or_else(|| Some(conversation?.job_of(&request))) else { return };
-        let own = self.session.get().map(|(_, session)| session.clone());
-        if let Some(session) = conversation.map(Conversation::actor).or(own) {
+        if let Some(session) = conversation.map(Conversation::actor).or_else(|| memory.opened_actor()) {
             session.do_send(LeaveJob { job, on_purpose: true });
         }
     }
@@ -159,10 +203,11 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = request.method;
-        let is_misspelled = METHODS.contains(&method.as_str());
+        let is_gone = is_sessionless(&context) && REMOVED.contains(&method.as_str());
+        let is_misspelled = METHODS.contains(&method.as_str()) && !is_gone;
         let message = format!("the parameters of {method} are not as the protocol has them");
         Err(if is_misspelled {
             ErrorData::invalid_params(message, None)
@@ -184,7 +229,7 @@ impl ServerHandler for Handler {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(prompts::get(&self.offer.surface, &self.caller(&principal, &context), request).await?)
     }
 
@@ -193,7 +238,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(resources::list(&self.offer.surface, &self.caller(&principal, &context), request.as_ref()).await?)
     }
 
@@ -210,8 +255,35 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(resources::read(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let principal = principal(&context.extensions)?;
+        Ok(tasks::get(&self.caller(&principal, &context), &request).await?)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let principal = principal(&context.extensions)?;
+        Ok(tasks::update(&self.caller(&principal, &context), &request).await?)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let principal = principal(&context.extensions)?;
+        Ok(tasks::cancel(&self.caller(&principal, &context), &request).await?)
     }
 
     async fn complete(
@@ -219,7 +291,7 @@ impl ServerHandler for Handler {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
         Ok(completion::complete(&self.offer.surface, &self.caller(&principal, &context), &request).await?)
     }
 }
@@ -230,11 +302,15 @@ impl Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let principal = principal(&context)?;
+        let principal = principal(&context.extensions)?;
+        level_of(&context)?;
         let caller = self.caller(&principal, &context);
-        let result = match self.offer.direct.get(request.name.as_ref()) {
-            Some(tool) => tool.call(&caller, request).await,
-            None => self.compute(&request.name, request.arguments.unwrap_or_default(), &caller).await,
+        let result = match (questions::job_of(&caller, &request), self.offer.direct.get(request.name.as_ref())) {
+            // Whichever tool began it: the answers are the job's.
+            (Some(job), _) => call::resume(&job, request, &caller).await.map_err(CallError::App),
+            (None, Some(tool)) => tool.call(&caller, request).await,
+            (None, None) if request.request_state.is_some() => Err(questions::bad_state()),
+            (None, None) => self.compute(request, &caller).await,
         };
         match result {
             // The model that called reads a result, but seldom a protocol error: what it can mend goes there.
@@ -249,31 +325,40 @@ impl Handler {
 
     async fn compute(
         &self,
-        name: &str,
-        arguments: JsonObject,
+        request: CallToolRequestParams,
         caller: &Caller<'_>,
     ) -> Result<CallToolResponse, CallError> {
+        let (name, answers) = (request.name.as_ref(), request.input_responses.as_ref());
+        let arguments = request.arguments.unwrap_or_default();
         if self.app.core.catalogue.get(name).is_err() {
             let hint = tools::suggest::did_you_mean(name, self.offer.tools.iter().map(|tool| tool.name.as_ref()));
             let message = format!("there is no tool called {name:?}{hint}");
             return Err(AppError::new(ErrorKind::UnknownTool, message).into());
         }
-        Ok(call::run(name, arguments, caller).await?.into())
+        if let Some(wanted) = ask::before_large(name, &arguments, answers, caller).await? {
+            return Ok(wanted.into());
+        }
+        let request = call::Request { tool: name.to_owned(), arguments, always_a_task: false };
+        Ok(call::run(request, caller).await?)
     }
+}
+
+/// Whether a request stands for itself, as from 2026-07-28 on: no session remembers what was said before.
+pub(super) fn is_sessionless(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 fn is_for_the_caller(error: &AppError) -> bool {
     !matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::Forbidden | ErrorKind::UnknownTool | ErrorKind::Internal)
 }
 
-/// Who calls. Put into the request by the gate in front of the endpoint, or by a transport that has one caller alone; without
-/// it nothing is answered.
-fn principal(context: &RequestContext<RoleServer>) -> Result<Principal, AppError> {
-    if let Some(only) = context.extensions.get::<Principal>() {
-        return Ok(only.clone());
-    }
-    let parts = context.extensions.get::<http::request::Parts>();
-    let carried = parts.and_then(|parts| parts.extensions.get::<rmcp::model::Extensions>());
-    let principal = carried.and_then(|carried| carried.get::<Principal>()).cloned();
+/// Who calls. Put into the request by the door, or by a transport that has one caller alone; without it nothing is answered.
+pub(super) fn principal(extensions: &Extensions) -> Result<Principal, AppError> {
+    let principal = carried::<Principal>(extensions).or_else(|| extensions.get::<Principal>()).cloned();
     principal.ok_or_else(|| AppError::new(ErrorKind::Unauthorized, "this request brought no API key"))
+}
+
+/// What the door gave a request on its way.
+pub(super) fn carried<T: Send + Sync + 'static>(extensions: &Extensions) -> Option<&T> {
+    extensions.get::<http::request::Parts>()?.extensions.get::<T>()
 }

@@ -1,57 +1,64 @@
-//! The MCP front door at `/mcp`, in both eras of the protocol, on rmcp through rmcp-actix-web.
+//! The MCP front door at `/mcp`, in both eras of the protocol, on rmcp.
 //!
 //! The only module that knows rmcp.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | what is offered, and how to offer more | [`surface`] |
-//! | which request is answered where | [`handler`] |
+//! | which request is answered where | [`handler`], with [`offer`] and [`memory`] |
 //! | a compute tool's call as a job | [`call`], with [`calls`] and [`extras`] |
+//! | jobs as tasks, and what jobs ask | [`tasks`], [`questions`] |
 //! | tools that answer at once | [`service`] |
 //! | what `tools/list` shows | [`listing`] |
-//! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] |
 //! | following a job for who waits | [`follow`] |
 //! | sessions of the older protocols | [`sessions`] |
-//! | requests that never become one | [`refusals`] |
-//! | the last word before a restart | [`restart`] |
-//! | the first sign of life | [`early_head`] |
+//! | prompts, resources, completion | [`prompts`], [`resources`], [`completion`] with [`candidates`] |
+//! | who hears of which change | [`subscriptions`] |
+//! | what is asked back, what is told besides | [`ask`], [`logging`] |
+//! | lists in pages, and how long they may be kept | [`cursor`], [`freshness`] |
+//! | the way from actix-web to rmcp and back | [`door`], with [`patience`] and [`refusals`] |
 //! | other transports: standard streams, HTTP+SSE of 2024-11-05 | [`pipe`], [`sse`], over [`talk`] |
 
+mod ask;
 mod call;
 mod calls;
+mod candidates;
 mod completion;
 mod cursor;
-mod early_head;
+mod door;
 mod extras;
 mod follow;
+mod freshness;
 mod handler;
 mod listing;
+mod logging;
+mod memory;
+mod offer;
+mod patience;
 pub mod pipe;
 mod prompts;
+mod questions;
 mod refusals;
 mod resources;
-mod restart;
 mod service;
 mod sessions;
 mod sse;
+mod subscriptions;
 pub mod surface;
 mod talk;
+mod tasks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, EitherBody};
-use actix_web::middleware::from_fn;
-use actix_web::{HttpMessage as _, HttpRequest, Scope, web};
-use rmcp_actix_web::transport::StreamableHttpService;
+use actix_web::web;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use crate::app::App;
-use crate::auth::{Principal, SourceRules};
-use early_head::head_soon;
-use handler::{Handler, Offer};
-use refusals::speak_json_rpc;
-use restart::tell_restart;
-use sessions::{Sessions, for_principal};
+use crate::auth::SourceRules;
+use door::Door;
+use offer::Offer;
+use sessions::Sessions;
 use sse::Streams;
 use surface::Surface;
 use talk::Talks;
@@ -61,13 +68,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The largest request body; big files go to `/files`.
 const MOST_BODY_BYTES: usize = 4 << 20;
 
-/// rmcp's answer, or one of the middlewares' around it: the principal's, the refusals', the restart's, the early head's.
-type Answer = EitherBody<EitherBody<EitherBody<EitherBody<BoxBody>>>>;
-
 /// The endpoint, to be mounted in every worker of the server.
 #[derive(Clone)]
 pub struct Endpoint {
-    service: StreamableHttpService<Handler, Sessions>,
+    door: web::Data<Door>,
     talks: Talks,
     streams: Arc<Streams>,
 }
@@ -75,52 +79,25 @@ pub struct Endpoint {
 impl Endpoint {
     /// The endpoint of `app` that offers `surface`, for the hosts and origins that `rules` allow.
     pub fn new(app: web::Data<App>, surface: Surface, rules: &SourceRules) -> Self {
-        let hang_up = app.hang_up.clone();
-        let offer = Arc::new(Offer::new(&app, surface));
-        let talks = Talks { app: app.clone(), offer: Arc::clone(&offer) };
+        let app = app.into_inner();
+        let mut config = StreamableHttpServerConfig::default()
+            .with_sse_retry(None) // our streams say it, under names that other replicas know
+            .with_sse_keep_alive(Some(KEEP_ALIVE))
+            .with_allowed_hosts(rules.hosts().to_vec())
+            .with_allowed_origins(rules.origins().to_vec())
+            .with_max_request_body_bytes(MOST_BODY_BYTES)
+            .with_cancellation_token(app.hang_up.child_token());
         let sessions = Sessions::new(Arc::clone(&app));
-        let service = StreamableHttpService::builder()
-            .service_factory(Arc::new(move || Ok(Handler::new(app.clone(), Arc::clone(&offer)))))
-            .session_manager(Arc::clone(&sessions))
-            .session_store(sessions)
-            .disable_sse_retry() // our streams say it, under names that other replicas know
-            .allowed_hosts(rules.hosts().to_vec())
-            .allowed_origins(rules.origins().to_vec())
-            .max_request_body_bytes(MOST_BODY_BYTES)
-            .sse_keep_alive(KEEP_ALIVE)
-            .cancellation_token(hang_up.child_token())
-            .on_request_fn(carry_principal)
-            .build();
-        Self { service, talks, streams: Arc::default() }
+        config.session_store = Some(Arc::clone(&sessions) as _);
+        let talks = Talks { offer: Arc::new(Offer::new(&app, surface)), app: Arc::clone(&app) };
+        let handlers = talks.clone();
+        let service = StreamableHttpService::new(move || Ok(handlers.handler()), sessions, config);
+        Self { door: web::Data::new(Door { app, service }), talks, streams: Arc::default() }
     }
 
-    /// The routes below `path`.
-    pub fn scope(
-        &self,
-        path: &'static str,
-    ) -> Scope<
-        impl actix_web::dev::ServiceFactory<
-            actix_web::dev::ServiceRequest,
-            Config = (),
-            Response = actix_web::dev::ServiceResponse<Answer>,
-            Error = actix_web::Error,
-            InitError = (),
-        > + use<>,
-    > {
-        self.service
-            .clone()
-            .scope_with_path(path)
-            .wrap(from_fn(for_principal))
-            .wrap(from_fn(speak_json_rpc))
-            .wrap(from_fn(tell_restart))
-            .wrap(from_fn(head_soon))
-    }
-}
-
-/// Hands the principal, found by `auth`, to the protocol's handlers.
-fn carry_principal(request: &HttpRequest, extensions: &mut rmcp::model::Extensions) {
-    early_head::routed(request);
-    if let Some(principal) = request.extensions().get::<Principal>() {
-        extensions.insert(principal.clone());
+    /// Adds the endpoint's routes.
+    pub fn routes(&self, config: &mut web::ServiceConfig) {
+        let answer = || web::route().to(door::answer);
+        config.service(web::resource(["/mcp", "/mcp/"]).app_data(self.door.clone()).route(answer()));
     }
 }

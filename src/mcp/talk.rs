@@ -5,31 +5,36 @@
 
 use std::sync::Arc;
 
-use actix_web::web;
 use rmcp::model::{ClientJsonRpcMessage, GetExtensions as _, ServerJsonRpcMessage};
 use rmcp::transport::{IntoTransport, Transport};
 use rmcp::{RoleServer, serve_server};
 use tokio_util::sync::CancellationToken;
 
-use super::handler::{Handler, Offer};
+use super::handler::Handler;
+use super::offer::Offer;
 use crate::app::App;
 use crate::auth::Principal;
 
 /// Begins conversations.
 #[derive(Clone)]
 pub(super) struct Talks {
-    pub(super) app: web::Data<App>,
+    pub(super) app: Arc<App>,
     pub(super) offer: Arc<Offer>,
 }
 
 impl Talks {
+    /// Answers one conversation's, or one request's, messages.
+    pub(super) fn handler(&self) -> Handler {
+        Handler::new(Arc::clone(&self.app), Arc::clone(&self.offer))
+    }
+
     /// Serves `principal` over `transport` until it ends, `end` says so or the server hangs up.
     pub(super) async fn serve<T, E, A>(&self, principal: Principal, transport: T, end: &CancellationToken)
     where
         T: IntoTransport<RoleServer, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let handler = Handler::new(self.app.clone(), Arc::clone(&self.offer));
+        let handler = self.handler();
         let transport = Owned { inner: transport.into_transport(), principal, begun: false };
         // rmcp cancels what it is given when it ends, so it is given a token of its own.
         let begun = tokio::select! {

@@ -2,6 +2,7 @@
 //!
 //! Run one topic with `cargo test --workspace --test it -- TOPIC`. Nothing sleeps, tries again or measures time.
 
+mod asking;
 mod azure_faults;
 mod azure_managed;
 mod azure_queue;
@@ -34,5 +35,6 @@ mod site;
 mod sse;
 mod stdio;
 mod stdio_two;
+mod tasks;
 mod tree;
 mod wire;

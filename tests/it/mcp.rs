@@ -291,3 +291,19 @@ async fn the_same_call_after_a_cut_joins_its_job() {
     let view = &joined["result"]["structuredContent"];
     assert_eq!((&view["job_id"], &view["reused"]), (&json!(job), &json!(true)), "{joined}");
 }
+
+#[tokio::test]
+async fn headers_come_before_a_long_answer() {
+    let server = Server::start(&[]).await;
+    let caller = server.caller();
+    // Without a progress token there is nothing to say until the end.
+    let silent = call("data_query", &json!({"sql": LONG, "wait_seconds": 600}), None);
+    let response = newest(&caller, "tools/call", silent).send().await.expect("headers");
+    assert_eq!(caller.jobs().await[0]["status"], "running", "the answer is still to come");
+    for (name, value) in
+        [("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no")]
+    {
+        assert_eq!(response.headers()[name], value);
+    }
+    assert_eq!(reply(response).await["result"]["structuredContent"]["rows"], json!([[LONG_ANSWER]]));
+}

@@ -83,11 +83,16 @@ fn event(block: &str) -> Option<Event> {
 }
 
 /// A request of 2026-07-28.
-pub(crate) fn newest(caller: &Caller, method: &str, mut params: Value) -> RequestBuilder {
+pub(crate) fn newest(caller: &Caller, method: &str, params: Value) -> RequestBuilder {
+    declaring(caller, &json!({}), method, params)
+}
+
+/// A request of 2026-07-28 by a client with these capabilities.
+pub(crate) fn declaring(caller: &Caller, capabilities: &Value, method: &str, mut params: Value) -> RequestBuilder {
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
     params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({"name": "wire", "version": "1"});
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
-    let name = params["name"].as_str().map(str::to_owned);
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities.clone();
+    let name = params["name"].as_str().or(params["taskId"].as_str()).map(str::to_owned);
     let mut request =
         post(caller, "2026-07-28", &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             .header("Mcp-Method", method);
@@ -126,8 +131,12 @@ const SESSION_VERSION: &str = "2025-11-25";
 
 impl Session {
     pub(crate) async fn open(caller: &Caller) -> Self {
+        Self::open_declaring(caller, &json!({})).await
+    }
+
+    pub(crate) async fn open_declaring(caller: &Caller, capabilities: &Value) -> Self {
         let me = json!({"name": "wire", "version": "1"});
-        let params = json!({"protocolVersion": SESSION_VERSION, "capabilities": {}, "clientInfo": me});
+        let params = json!({"protocolVersion": SESSION_VERSION, "capabilities": capabilities, "clientInfo": me});
         let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
         let response = post(caller, SESSION_VERSION, &body).send().await.expect("an answer");
         let id = response.headers()["mcp-session-id"].to_str().expect("an id").to_owned();
@@ -159,6 +168,13 @@ impl Session {
     /// The same session at another server.
     pub(crate) fn at(&self, caller: &Caller) -> Self {
         Self { caller: caller.clone(), id: self.id.clone(), initialized: self.initialized.clone() }
+    }
+
+    /// Answers what the server asked.
+    pub(crate) async fn answer(&self, question: &Value, result: &Value) {
+        let body = json!({"jsonrpc": "2.0", "id": question["id"], "result": result});
+        let request = post(&self.caller, SESSION_VERSION, &body).header("Mcp-Session-Id", &self.id);
+        assert_eq!(request.send().await.expect("an answer").status(), 202);
     }
 
     pub(crate) async fn notify(&self, method: &str, params: &Value) {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::suggest::did_you_mean;
-use crate::{ArtifactFile, Cancel, Input, Limits, Progress, ProgressSink, ToolError, WorkspacePath};
+use crate::{
+    Answers, ArtifactFile, Cancel, Input, Limits, Progress, ProgressSink, Questions, ToolError, WorkspacePath,
+};
 
 /// The two folders of one job. Both exist and are empty when the tool starts; whoever runs the tool removes them.
 #[derive(Clone, Debug)]
@@ -26,6 +28,7 @@ pub struct Context {
     limits: Limits,
     progress: ProgressSink,
     cancel: Cancel,
+    answers: Answers,
     begun: Vec<(String, String)>,
 }
 
@@ -33,7 +36,14 @@ impl Context {
     /// A context for one run.
     #[must_use]
     pub fn new(inputs: Vec<Input>, folders: Folders, limits: Limits, progress: ProgressSink, cancel: Cancel) -> Self {
-        Self { inputs, folders, limits, progress, cancel, begun: Vec::new() }
+        Self { inputs, folders, limits, progress, cancel, answers: Answers::new(), begun: Vec::new() }
+    }
+
+    /// The same with what was answered so far.
+    #[must_use]
+    pub fn with_answers(mut self, answers: Answers) -> Self {
+        self.answers = answers;
+        self
     }
 
     /// A context without inputs' origin or listener, below `folder`: for tests and benchmarks.
@@ -110,6 +120,21 @@ impl Context {
         &self.cancel
     }
 
+    /// The answers to `questions`, once there is one to each.
+    ///
+    /// Until then the run ends here: pass the error on as it is. When all is answered the tool runs again from its beginning
+    /// and comes past this line with the answers, so ask before the work that takes long. A name stands for the same question
+    /// whenever it is asked.
+    ///
+    /// # Errors
+    /// `InputRequired`, with the questions that have no answer yet.
+    pub fn ask(&self, questions: Questions) -> Result<Answers, ToolError> {
+        let known: Answers =
+            self.answers.clone().into_iter().filter(|(name, _)| questions.contains_key(name)).collect();
+        let open: Questions = questions.into_iter().filter(|(name, _)| !known.contains_key(name)).collect();
+        if open.is_empty() { Ok(known) } else { Err(ToolError::input_required(open)) }
+    }
+
     /// Replaces the limits, for tests.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
@@ -169,7 +194,10 @@ pub fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::{Answer, Question};
 
     #[test]
     fn artifacts_are_what_was_begun_and_written() {
@@ -189,5 +217,24 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let mut ctx = Context::detached(Vec::new(), folder.path()).expect("context");
         assert!(ctx.output("../x", "text/plain").is_err());
+    }
+
+    #[test]
+    fn a_question_ends_the_run_until_it_is_answered() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let ctx = Context::detached(Vec::new(), folder.path()).expect("context");
+        let question = |message: &str| Question { message: message.to_owned(), schema: json!({"type": "object"}) };
+        let questions: Questions =
+            [("a", "first?"), ("b", "second?")].map(|(name, text)| (name.to_owned(), question(text))).into();
+        let open = ctx.ask(questions.clone()).expect_err("nothing is answered").questions.expect("questions");
+        assert_eq!(*open, questions);
+        let first = ("a".to_owned(), Answer::Given(json!({"x": 1})));
+        let stray = ("z".to_owned(), Answer::Declined);
+        let ctx = ctx.with_answers([first.clone(), stray.clone()].into());
+        let open = ctx.ask(questions.clone()).expect_err("one is open").questions.expect("questions");
+        assert_eq!(open.keys().collect::<Vec<_>>(), ["b"]);
+        let second = ("b".to_owned(), Answer::Dismissed);
+        let ctx = ctx.with_answers([first.clone(), second.clone(), stray].into());
+        assert_eq!(ctx.ask(questions), Ok([first, second].into()));
     }
 }

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Questions;
+
 /// What the caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +25,8 @@ pub enum ToolErrorKind {
     TooLarge,
     /// The job was cancelled; nothing to mend.
     Cancelled,
+    /// The tool cannot go on without answers: see [`ToolError::questions`]. No failure, and no job ends with it.
+    InputRequired,
     /// There was no room on disk: try again later.
     NoSpace,
     /// Our fault; the message is safe to show and the log has the rest.
@@ -30,19 +34,22 @@ pub enum ToolErrorKind {
 }
 
 /// A tool's failure: a kind for the program, a message for the person.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct ToolError {
     /// What the caller can do about it.
     pub kind: ToolErrorKind,
     /// Lowercase, no final period, names the thing and the remedy, no path of the host.
     pub message: String,
+    /// What has to be answered first, where that is all that stops the tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub questions: Option<Box<Questions>>,
 }
 
 impl ToolError {
     /// An error of `kind` that says `message`.
     pub fn new(kind: ToolErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), questions: None }
     }
 
     /// The same, with where it is: `line 1, column 15`.
@@ -87,6 +94,14 @@ impl ToolError {
     /// A fault of ours.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ToolErrorKind::Internal, message)
+    }
+
+    /// The end of a run that needs answers to `questions`.
+    #[must_use]
+    pub fn input_required(questions: Questions) -> Self {
+        let names: Vec<&str> = questions.keys().map(String::as_str).collect();
+        let message = format!("an answer is needed to go on: {}", names.join(", "));
+        Self { questions: Some(Box::new(questions)), ..Self::new(ToolErrorKind::InputRequired, message) }
     }
 
     /// The job was cancelled.

@@ -10,6 +10,7 @@
 //! | the list of tools | [`catalogue`] |
 //! | what a tool is | [`tool`] |
 //! | what a tool may use while it runs | [`context`] |
+//! | what a tool may ask meanwhile | [`question`] |
 //! | tables: SQL, profiles, readers | [`data`] |
 //! | pictures, one file per operation | [`image`] |
 
@@ -25,6 +26,7 @@ pub mod limits;
 pub mod path;
 pub mod pattern;
 pub mod progress;
+pub mod question;
 pub mod report;
 pub mod suggest;
 pub mod tool;
@@ -38,5 +40,6 @@ pub use limits::Limits;
 pub use path::WorkspacePath;
 pub use pattern::Pattern;
 pub use progress::{Progress, ProgressSink};
+pub use question::{Answer, Answers, Question, Questions};
 pub use report::{ArtifactFile, Column, Outcome, Report};
 pub use tool::{AnyTool, Tool, ToolSpec};

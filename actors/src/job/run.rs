@@ -130,10 +130,11 @@ pub(super) fn compute(
     cancel: Cancel,
 ) -> impl Future<Output = Result<Result<Outcome, ToolError>, Panicked>> + use<> {
     let tool = core.catalogue.get(&record.tool).cloned();
-    let (params, limits) = (record.params.clone(), core.config.limits.clone());
+    let (params, limits, answers) = (record.params.clone(), core.config.limits.clone(), record.answers.clone());
     slot.run(move || {
         let Ready { folder, inputs, folders, held } = ready;
-        let outcome = tool?.run(&params, &mut Context::new(inputs, folders, limits, progress, cancel));
+        let mut ctx = Context::new(inputs, folders, limits, progress, cancel).with_answers(answers);
+        let outcome = tool?.run(&params, &mut ctx);
         // The actor may have gone; what the tool reads and writes must not go before it is done.
         drop((folder, held));
         outcome

@@ -83,7 +83,7 @@ impl Job {
         if let Some(JobOutcome::Failed(error)) = &self.record.outcome {
             tracing::info!(cause = ?error.cause, kind = ?error.kind, message = error.message, "job failed");
         } else {
-            tracing::info!(state = ?self.record.state, "job ended");
+            tracing::info!(state = ?self.record.state, "attempt ended");
         }
     }
 
@@ -127,6 +127,8 @@ async fn tidy_all(core: &Core, record: &JobRecord, receipt: Option<&Receipt>) ->
     let queue = &core.ports.queue;
     if !record.state.is_terminal() {
         core.board.drop_job(&record.id);
+    }
+    if record.state == JobState::Queued {
         match receipt {
             Some(receipt) => queue.release(receipt).await?,
             None => queue.send_again(&Message::of(record)).await?,
@@ -139,6 +141,11 @@ async fn tidy_all(core: &Core, record: &JobRecord, receipt: Option<&Receipt>) ->
             None => Ok(()),
         }
     };
+    if record.state == JobState::InputRequired {
+        // Whoever cancelled the running job writes first and looks second, and so do we: one of the two sees the other.
+        future::try_join(delete, core.stop_asking_if_cancelled(record)).await?;
+        return Ok(());
+    }
     future::try_join(delete, core.records.settle(&record.id)).await?;
     if record.attempt > 1 {
         core.records.remove_losers(record).await?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
-use tools::{Progress, Report, ToolError, ToolErrorKind, WorkspacePath};
+use tools::{Answers, Progress, Questions, Report, ToolError, ToolErrorKind, WorkspacePath};
 
 use super::{JobId, Owner};
 use crate::ports::Etag;
@@ -16,6 +16,8 @@ pub enum JobState {
     Queued,
     /// A replica runs it.
     Running,
+    /// Its tool asked something and runs on once all is answered. Nobody runs it meanwhile, and it takes no slot.
+    InputRequired,
     /// Done; the result is there.
     Succeeded,
     /// Ended without a result; the error says why.
@@ -29,6 +31,12 @@ impl JobState {
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether nothing happens by itself any more: it is over, or somebody has to answer first.
+    #[must_use]
+    pub fn is_at_rest(self) -> bool {
+        self.is_terminal() || self == Self::InputRequired
     }
 }
 
@@ -147,6 +155,12 @@ pub struct JobRecord {
     pub lease: Option<Lease>,
     /// How far the latest attempt is.
     pub progress: Progress,
+    /// All that its tool ever asked, also what is answered by now.
+    #[serde(default, skip_serializing_if = "Questions::is_empty")]
+    pub asks: Questions,
+    /// What was answered, to be given to every attempt from then on.
+    #[serde(default, skip_serializing_if = "Answers::is_empty")]
+    pub answers: Answers,
     /// How it ended, once it has.
     pub outcome: Option<JobOutcome>,
     /// The idempotency key's digest under which it can be found again, where it has one.
@@ -163,4 +177,22 @@ pub struct JobRecord {
     /// When it ended.
     #[serde(with = "time::serde::rfc3339::option")]
     pub finished_at: Option<OffsetDateTime>,
+    /// When anything of it last changed but its lease. Records of earlier versions do not say.
+    #[serde(with = "time::serde::rfc3339::option", default, skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<OffsetDateTime>,
+}
+
+impl JobRecord {
+    /// What was asked and is not answered.
+    #[must_use]
+    pub fn open_questions(&self) -> Questions {
+        let open = self.asks.iter().filter(|(name, _)| !self.answers.contains_key(*name));
+        open.map(|(name, question)| (name.clone(), question.clone())).collect()
+    }
+
+    /// When it last changed, as far as the record tells.
+    #[must_use]
+    pub fn latest_change(&self) -> OffsetDateTime {
+        self.changed_at.or(self.finished_at).or(self.started_at).unwrap_or(self.submitted_at)
+    }
 }

@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tools::context::hex;
 
-/// The version that this build writes, and the only one that it reads.
-const SCHEMA: u32 = 1;
+use crate::model::JobRecord;
+
+/// The version of most records.
+const PLAIN: u32 = 1;
+/// The version of a job's record that asked something, which an earlier build would run without the answers.
+const ASKING: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Seal {
@@ -24,8 +28,17 @@ struct Version {
 
 /// The bytes of `record`.
 pub(crate) fn seal<T: Serialize>(record: &T) -> Bytes {
+    seal_as(PLAIN, record)
+}
+
+/// The bytes of a job's record.
+pub(super) fn seal_job(record: &JobRecord) -> Bytes {
+    seal_as(if record.asks.is_empty() { PLAIN } else { ASKING }, record)
+}
+
+fn seal_as<T: Serialize>(schema: u32, record: &T) -> Bytes {
     let body = serde_json::to_vec(record).expect("a record has only string keys");
-    let seal = Seal { schema: SCHEMA, sha256: checksum(&body) };
+    let seal = Seal { schema, sha256: checksum(&body) };
     let mut bytes = serde_json::to_vec(&seal).expect("a seal has only string keys");
     bytes.push(b'\n');
     bytes.extend_from_slice(&body);
@@ -38,8 +51,8 @@ pub(crate) fn open<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
     let (head, body) = (&bytes[..end], &bytes[end + 1..]);
     let version: Version = serde_json::from_slice(head).map_err(|_| damaged())?;
-    if version.schema != SCHEMA {
-        return Err(format!("it has schema {}, this server reads {SCHEMA}", version.schema));
+    if !(PLAIN..=ASKING).contains(&version.schema) {
+        return Err(format!("it has schema {}, this server reads {PLAIN} to {ASKING}", version.schema));
     }
     let seal: Seal = serde_json::from_slice(head).map_err(|_| damaged())?;
     if checksum(body) != seal.sha256 {
@@ -56,10 +69,9 @@ fn checksum(body: &[u8]) -> String {
 mod tests {
     use serde_json::Value;
     use time::OffsetDateTime;
-    use tools::Progress;
+    use tools::{Answer, Answers, Progress, Question, Questions};
 
     use super::*;
-    use crate::model::JobRecord;
     use crate::model::{JobId, JobState, Owner};
 
     fn record() -> JobRecord {
@@ -74,12 +86,15 @@ mod tests {
             lost: 0,
             lease: None,
             progress: Progress::of(0.3, 0.7, "phase"),
+            asks: Questions::new(),
+            answers: Answers::new(),
             outcome: None,
             key: None,
             trace: None,
             submitted_at: OffsetDateTime::UNIX_EPOCH,
             started_at: None,
             finished_at: None,
+            changed_at: None,
         }
     }
 
@@ -87,6 +102,29 @@ mod tests {
     fn a_record_comes_back_as_it_was() {
         let record = record();
         assert_eq!(open::<JobRecord>(&seal(&record)).expect("whole"), record);
+    }
+
+    #[test]
+    fn a_record_that_asked_is_kept_from_builds_that_do_not_ask() {
+        let mut record = record();
+        let question = Question { message: "sure?".to_owned(), schema: Value::Null };
+        record.asks.insert("sure".to_owned(), question);
+        record.answers.insert("sure".to_owned(), Answer::Given(serde_json::json!({"sure": true})));
+        record.state = JobState::InputRequired;
+        record.changed_at = Some(OffsetDateTime::UNIX_EPOCH);
+        let sealed = seal_job(&record);
+        assert!(sealed.starts_with(b"{\"schema\":2,"), "{sealed:?}");
+        assert_eq!(open::<JobRecord>(&sealed).expect("whole"), record);
+    }
+
+    #[test]
+    fn a_record_of_the_first_version_is_read() {
+        let mut fields = serde_json::to_value(record()).expect("JSON");
+        let fields = fields.as_object_mut().expect("an object");
+        for later in ["asks", "answers", "changed_at"] {
+            assert!(fields.remove(later).is_none(), "{later} is left out where it says nothing");
+        }
+        assert!(seal_job(&record()).starts_with(b"{\"schema\":1,"));
     }
 
     #[test]
@@ -102,8 +140,11 @@ mod tests {
 
     #[test]
     fn a_later_version_is_refused_by_name() {
-        let head = serde_json::json!({"schema": 2, "sealed_by": "someone"}).to_string();
+        let head = serde_json::json!({"schema": 3, "sealed_by": "someone"}).to_string();
         let later = format!("{head}\n{}", Value::Null);
-        assert_eq!(open::<JobRecord>(later.as_bytes()).expect_err("refused"), "it has schema 2, this server reads 1");
+        assert_eq!(
+            open::<JobRecord>(later.as_bytes()).expect_err("refused"),
+            "it has schema 3, this server reads 1 to 2"
+        );
     }
 }

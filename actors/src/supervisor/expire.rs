@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::core::Core;
 use crate::error::CoreError;
 use crate::layout;
-use crate::model::{JobId, JobRecord};
+use crate::model::{JobId, JobRecord, JobState};
 use crate::ports::{Entry, Key};
 
 /// From the end of its time a job is as if it had gone. Its bytes stay this much longer, for who is still reading them.
@@ -69,6 +69,11 @@ async fn judge(core: &Core, seen: Option<Seen>) {
 
 async fn remove_if_over(core: &Core, job: &JobId) -> Result<(), CoreError> {
     match core.records.load(job).await? {
+        // Asked for as long as a result is kept, nobody answered: it ends, and goes when that end is old.
+        Some(found) if found.record.state == JobState::InputRequired => {
+            tracing::info!(%job, "nobody answered, cancelling");
+            core.cancel_waiting(found).await.map(|_| ())
+        }
         Some(found) if core.records.is_over(&found.record) || is_forgotten(core, &found.record).await? => {
             tracing::info!(%job, "time to live is over, removing");
             core.records.remove(&found.record).await

@@ -107,7 +107,7 @@ async fn look_at(core: &Core, suspect: &Suspect, front: Option<OffsetDateTime>) 
     };
     match found.record.state {
         JobState::Queued => {
-            let last = suspect.sent.unwrap_or(found.record.submitted_at);
+            let last = suspect.sent.unwrap_or(found.record.latest_change());
             let passed = front.is_none_or(|front| front > last + core.config.lease);
             if passed { send(core, &found.record).await } else { Ok(false) }
         }
@@ -116,6 +116,8 @@ async fn look_at(core: &Core, suspect: &Suspect, front: Option<OffsetDateTime>) 
             Some(Versioned { record, .. }) if record.state == JobState::Queued => send(core, &record).await,
             _ => Ok(false),
         },
+        // It waits for an answer, not for a replica.
+        JobState::InputRequired => core.stop_asking_if_cancelled(&found.record).await.map(|()| false),
         _ => core.records.settle(&suspect.job).await.map(|()| false),
     }
 }

@@ -42,6 +42,8 @@ async fn take_up(core: &Core, job: &JobId) -> Result<Option<Versioned>, CoreErro
                     return Ok((!lost.record.state.is_terminal()).then_some(lost));
                 }
             }
+            // It waits for an answer, not for us; the search for orphans sees to a cancel that came last.
+            JobState::InputRequired => return Ok(None),
             _ => {
                 core.records.settle(job).await?;
                 return Ok(None);

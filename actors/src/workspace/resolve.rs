@@ -45,19 +45,28 @@ impl Workspace {
                 Ok(vec![(name.clone(), self.table(owner, name, place.as_deref()).await?)])
             }
             InputSpec::Glob(pattern) => {
-                // A file's own name may look like a pattern.
-                if let Ok(path) = pattern.parse()
-                    && let Some(file) = self.find(owner, &path).await?
-                {
-                    return Ok(vec![(file.path.to_string(), file)]);
-                }
-                let found = self.glob(owner, pattern).await?;
-                if found.is_empty() {
-                    return Err(self.missing(owner, pattern).await?.into());
-                }
+                let found = self.matching(owner, pattern).await?;
                 Ok(found.into_iter().map(|file| (file.path.to_string(), file)).collect())
             }
         }
+    }
+
+    /// The files that `pattern` means: the one of that name, else all that it matches, in order of name.
+    ///
+    /// # Errors
+    /// `NotFound`, naming the nearest, where it means none; as [`glob`](Self::glob).
+    pub async fn matching(&self, owner: &Owner, pattern: &str) -> Result<Vec<FoundFile>, CoreError> {
+        // A file's own name may look like a pattern.
+        if let Ok(path) = pattern.parse()
+            && let Some(file) = self.find(owner, &path).await?
+        {
+            return Ok(vec![file]);
+        }
+        let found = self.glob(owner, pattern).await?;
+        if found.is_empty() {
+            return Err(self.missing(owner, pattern).await?.into());
+        }
+        Ok(found)
     }
 
     /// The file that `name` stands for in SQL. An owner's own come before those of mounts, which may be very many.

@@ -51,7 +51,7 @@ async fn a_later_versions_record_is_left_alone() {
     let world = World::shared().await;
     let owner = Owner::local();
     let later = JobId::random();
-    let bytes = Bytes::from_static(b"{\"schema\":2,\"sealed_by\":\"a later version\"}\n{}");
+    let bytes = Bytes::from_static(b"{\"schema\":3,\"sealed_by\":\"a later version\"}\n{}");
     let key = layout::record(&later);
     world.store.put(&key, bytes.clone(), Expect::Absent).await.expect("put");
     world.store.put(&layout::active(&later), Bytes::new(), Expect::Absent).await.expect("put");
@@ -61,7 +61,7 @@ async fn a_later_versions_record_is_left_alone() {
     let job = process.submit(&owner, call("one")).await.expect("accepted").record.id.clone();
     process.end_of(&owner, &job).await;
     let refused = process.core.find(&owner, &later).await.expect_err("not ours to read");
-    assert!(refused.to_string().contains("schema 2"), "{refused}");
+    assert!(refused.to_string().contains("schema 3"), "{refused}");
     assert_eq!(world.store.get(&key).await.expect("store").expect("still there").value, bytes);
     assert!(world.store.head(&layout::active(&later)).await.expect("store").is_some(), "its marker, too");
 }

@@ -19,6 +19,8 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use tools::{Catalogue, Context, InputSpec, Progress, Report, Tool, ToolError, WorkspacePath};
 
+use crate::asking::Ask;
+
 /// What outlives a process: the store, the clock, how often the tool ran, and the queue if processes share it.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
@@ -87,8 +89,9 @@ impl World {
             ..CoreConfig::new(self.scratch.path().to_owned())
         };
         let copy = Copy { gate: self.gate.clone(), runs: Arc::clone(&self.runs) };
+        let ask = Ask { runs: Arc::clone(&self.runs) };
         let compute = Compute::new(slots, 1).expect("threads");
-        let core = Core::new(config, Catalogue::default().with(copy), ports, compute);
+        let core = Core::new(config, Catalogue::default().with(copy).with(ask), ports, compute);
         let supervisor = Supervisor::new(core.clone()).start();
         Process { core, faulty, supervisor, clock: Arc::clone(&self.clock) }
     }

@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod asking;
 mod cancel;
 mod expiry;
 mod isolation;

@@ -61,3 +61,26 @@ async fn a_key_stands_for_one_call() {
     let unkeyed = process.submit(&owner, call("panic")).await.expect("accepted");
     assert!(!unkeyed.reused, "a failed job is no kept result");
 }
+
+#[actix::test]
+async fn what_a_call_would_read_is_known_ahead() {
+    let world = World::new().await;
+    let owner = Owner::local();
+    let process = world.running(1).await;
+    let words = u64::try_from("three little words".len()).expect("few");
+    assert_eq!(process.core.weigh(&owner, &call("one")).await.expect("weighed"), words);
+    assert!(process.core.kept(&owner, &call("one")).await.expect("looked").is_none());
+    let first = process.submit(&owner, keyed("one", "mine")).await.expect("accepted");
+    process.end_of(&owner, &first.record.id).await;
+    assert_eq!(process.core.weigh(&owner, &keyed("one", "mine")).await.expect("weighed"), 0, "it would read nothing");
+    assert_eq!(process.core.weigh(&owner, &call("one")).await.expect("weighed"), words, "a key is of its own call");
+    let plain = process.submit(&owner, call("one")).await.expect("accepted");
+    process.end_of(&owner, &plain.record.id).await;
+    assert_eq!(process.core.weigh(&owner, &call("one")).await.expect("weighed"), 0);
+    let fresh = Call { fresh: true, ..call("one") };
+    assert_eq!(process.core.weigh(&owner, &fresh).await.expect("weighed"), words);
+    let kept = process.core.kept(&owner, &call("one")).await.expect("looked").expect("the kept result");
+    assert_eq!(kept.id, plain.record.id);
+    let stranger: Owner = "eve".parse().expect("a name");
+    assert!(process.core.weigh(&stranger, &call("one")).await.is_err(), "another's file is not there");
+}

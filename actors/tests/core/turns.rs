@@ -46,7 +46,7 @@ async fn a_follower_hears_progress_heartbeats_and_the_end() {
                         world.gate.open();
                     }
                 }
-                Note::Heartbeat(_) => {}
+                Note::Heartbeat(_) | Note::Asks(_) => {}
                 Note::Ended(record) => return (progress, heartbeats, record.state),
             }
         }

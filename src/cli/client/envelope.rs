@@ -12,7 +12,7 @@ pub struct Envelope {
     pub job_id: Option<String>,
     /// Which tool.
     pub tool: Option<String>,
-    /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
+    /// `queued`, `running`, `input_required`, `succeeded`, `failed` or `cancelled`.
     pub status: Option<String>,
     /// How far it is.
     pub progress: Option<ProgressView>,

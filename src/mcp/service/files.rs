@@ -120,6 +120,7 @@ impl ServiceTool for Put {
         }
         let (bytes, sha256) = (content.len() as u64, hex(&Sha256::digest(&content)));
         let etag = caller.app.core.ports.store.put(&key, content, Expect::Any).await?;
+        caller.app.changes.file(&caller.principal.owner, &params.path, Some(&etag.0));
         Ok(Stored { path: params.path.to_string(), bytes, sha256, etag: etag.0 })
     }
 }

@@ -58,7 +58,7 @@ impl ServiceTool for Wait {
     const NAME: &'static str = super::WAIT;
     const TITLE: &'static str = "Wait for a job";
     const DESCRIPTION: &'static str = "Waits until a job ends and gives its result; if it does not end in time, says how far it \
-        is. Call it again until status is succeeded, failed or cancelled.";
+        is. Call it again until status is succeeded, failed or cancelled; input_required means that somebody has to answer first.";
     const READ_ONLY: bool = true;
 
     async fn call(&self, caller: &Caller<'_>, params: WaitParams) -> Result<JobView, AppError> {

@@ -3,7 +3,7 @@
 //! The half is there while requests come; a session that only listens does without.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::Addr;
@@ -23,6 +23,7 @@ use super::outlet::{Heard, Hears, Listening, Outlet};
 use super::questions::Questions;
 use super::transport::Half;
 use crate::app::App;
+use crate::mcp::memory::Memory;
 
 /// When a client is to come again whose connection ends.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
@@ -42,6 +43,7 @@ pub(in crate::mcp) struct Live {
     /// What the client opened the session with.
     pub(super) initialize: Mutex<Option<InitializeRequestParams>>,
     pub(super) questions: Questions,
+    memory: Memory,
     /// When it was last looked for in the store.
     pub(super) touched: Mutex<OffsetDateTime>,
     streams: Mutex<Streams>,
@@ -73,9 +75,31 @@ impl Conversation {
         self.0.actor.clone()
     }
 
+    /// What is remembered of the session.
+    pub(in crate::mcp) fn memory(&self) -> &Memory {
+        &self.0.memory
+    }
+
+    /// A way to speak to the session that does not keep it.
+    pub(in crate::mcp) fn overheard(&self) -> Overheard {
+        Overheard(Arc::downgrade(&self.0))
+    }
+
     /// The job that a request of the session became, unless it joined another one's.
     pub(in crate::mcp) fn job_of(&self, request: &RequestId) -> JobId {
         job_of(&self.0.app.links, &self.0.id, request)
+    }
+}
+
+/// A session that may have ended.
+pub(in crate::mcp) struct Overheard(Weak<Live>);
+
+impl Overheard {
+    /// Says `note` on the session's own stream.
+    pub(in crate::mcp) fn say(&self, note: ServerNotification) {
+        if let Some(live) = self.0.upgrade() {
+            live.own().outlet.say(JsonRpcMessage::notification(note));
+        }
     }
 }
 
@@ -97,6 +121,11 @@ impl Ticket {
         if let Err(error) = core.sessions.note_job(&self.live.owner, &self.live.id, &self.job, job).await {
             tracing::warn!(%job, %error, "another replica will not find the job of this request");
         }
+    }
+
+    /// Says `note` on the stream that answers the request.
+    pub(in crate::mcp) fn say(&self, note: ServerNotification) {
+        self.outlet.say(JsonRpcMessage::notification(note));
     }
 
     /// Ends the connection that listens; the client comes again for the answer (SEP-1699).
@@ -123,6 +152,7 @@ impl Live {
             half: Mutex::default(),
             initialize: Mutex::default(),
             questions: Questions::default(),
+            memory: Memory::default(),
             streams: Mutex::default(),
         }
     }

@@ -40,8 +40,8 @@ use rmcp::transport::streamable_http_server::session::SessionState;
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 use live::Live;
-pub(super) use live::{Conversation, Ticket};
-pub(super) use scope::for_principal;
+pub(super) use live::{Conversation, Overheard, Ticket};
+pub(super) use scope::answer_for;
 use transport::SessionTransport;
 
 /// How long a session stays here that nobody uses. It is taken up again from the store when somebody does.

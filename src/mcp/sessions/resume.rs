@@ -18,7 +18,7 @@ use super::live::{Live, Speaker};
 use super::outlet::Outlet;
 use crate::error::{AppError, ErrorKind};
 use crate::mcp::call;
-use crate::mcp::follow::{Audience, Followed, Reporter, follow};
+use crate::mcp::follow::{Audience, Followed, Heard, Reporter, follow};
 
 /// How long a call may have been about to become a job when its connection was lost.
 const BECOMING: Duration = Duration::from_secs(5);
@@ -83,7 +83,8 @@ impl Live {
             .map_or(Duration::ZERO, |until| (until - self.app.core.ports.clock.now()).try_into().unwrap_or_default());
         let mut audience = OfOutlet::new(outlet, event, &record.id);
         match follow(&self.app, &self.actor, &record.id, budget, &mut audience).await? {
-            Followed::Ended(record) => Ok(Some(record)),
+            // A question to this stream would need rmcp's half of it: the answer says what is asked.
+            Followed::Ended(record) | Followed::Asks(record) => Ok(Some(record)),
             Followed::Goes | Followed::Left => Ok(Some(self.app.core.find(&self.owner, &record.id).await?)),
         }
     }
@@ -123,8 +124,8 @@ impl Audience for OfOutlet<'_> {
     }
 
     /// Who lost one connection may come with another.
-    async fn left(&self) {
-        std::future::pending::<()>().await;
+    async fn heard(&mut self) -> Heard {
+        std::future::pending().await
     }
 }
 

@@ -5,14 +5,9 @@
 
 use std::sync::Arc;
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError as _};
 use actors::model::Owner;
 use parking_lot::Mutex;
 
-use crate::auth::Principal;
 use crate::error::AppError;
 
 tokio::task_local! {
@@ -34,19 +29,13 @@ pub(super) fn report(error: AppError) {
     let _ = REQUEST.try_with(|scope| scope.trouble.lock().get_or_insert(error).kind); // outside of requests nobody hears it
 }
 
-/// Middleware (`from_fn`): runs the service for its principal.
+/// Runs `service` for `owner`; gives its answer, or what went wrong meanwhile.
 ///
 /// # Errors
-/// What the service behind it fails with.
-pub(in crate::mcp) async fn for_principal<B: MessageBody + 'static>(
-    principal: Principal,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let scope = Arc::new(Scope { owner: principal.owner, trouble: Mutex::default() });
-    let response = REQUEST.scope(Arc::clone(&scope), next.call(request)).await?;
-    match scope.trouble.lock().take() {
-        Some(error) => Ok(response.into_response(error.error_response()).map_into_right_body()),
-        None => Ok(response.map_into_left_body()),
-    }
+/// What was reported.
+pub(in crate::mcp) async fn answer_for<T>(owner: Owner, service: impl Future<Output = T>) -> Result<T, AppError> {
+    let scope = Arc::new(Scope { owner, trouble: Mutex::default() });
+    let answer = REQUEST.scope(Arc::clone(&scope), service).await;
+    let trouble = scope.trouble.lock().take();
+    trouble.map_or(Ok(answer), Err)
 }

@@ -63,7 +63,7 @@ async fn open(
         let transport = (PollSender::new(to_client), ReceiverStream::new(from_client));
         speaking.serve(principal, transport, &over).await;
     });
-    let spoken = Spoken { said, app: app.clone(), _opened: opened };
+    let spoken = Spoken { said, app: Arc::clone(app), _opened: opened };
     let rest = stream::unfold(Some(spoken), |spoken| async move {
         let mut spoken = spoken?;
         let frame = spoken.next().await?;
@@ -79,7 +79,7 @@ async fn open(
 /// What one stream still has to say. Dropped with the connection, which ends its session.
 struct Spoken {
     said: mpsc::Receiver<ServerJsonRpcMessage>,
-    app: web::Data<App>,
+    app: Arc<App>,
     _opened: Opened,
 }
 

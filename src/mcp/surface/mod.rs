@@ -13,13 +13,16 @@ mod error;
 
 use std::sync::Arc;
 
+use actors::model::Owner;
 use async_trait::async_trait;
 use rmcp::model::{
     ArgumentInfo, CallToolRequestParams, CallToolResponse, CompletionContext, GetPromptRequestParams,
     GetPromptResponse, ReadResourceRequestParams, ReadResourceResponse, Resource, ResourceTemplate, Tool,
 };
 
-use super::service;
+pub use super::logging::Level;
+use super::{prompts, resources, service};
+use crate::app::App;
 pub use caller::Caller;
 pub use error::CallError;
 
@@ -38,7 +41,7 @@ impl Surface {
     /// What every server offers.
     #[must_use]
     pub fn standard() -> Self {
-        Self { tools: service::all(), prompts: Vec::new(), resources: Vec::new() }
+        Self { tools: service::all(), prompts: prompts::all(), resources: resources::all() }
     }
 }
 
@@ -109,11 +112,16 @@ pub trait Resources: Send + Sync + 'static {
         request: &ReadResourceRequestParams,
     ) -> Result<Option<ReadResourceResponse>, CallError>;
 
-    /// The version of one as it is now, by which a change is noticed; nothing as for [`read`](Self::read).
+    /// The one spelling of `uri` among those that name the same thing; nothing where it is none of this family's. Says nothing
+    /// about whether there is anything.
+    fn canonical(&self, uri: &str) -> Option<String>;
+
+    /// The version of one of `owner`'s as it is now, by which a change is noticed; nothing as for [`read`](Self::read). Asked
+    /// for every few seconds while somebody watches it, so it must be cheap.
     ///
     /// # Errors
     /// A store that does not answer.
-    async fn version(&self, caller: &Caller<'_>, uri: &str) -> Result<Option<String>, CallError>;
+    async fn version(&self, app: &App, owner: &Owner, uri: &str) -> Result<Option<String>, CallError>;
 
     /// Values for a variable of the template `uri_template` that fit what was typed so far; at most 100 of them are shown.
     ///

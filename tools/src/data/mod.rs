@@ -21,3 +21,4 @@ mod samples;
 pub use look::Look;
 pub use profile::Profile;
 pub use query::Query;
+pub use reader::claims_table;

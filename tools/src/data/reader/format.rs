@@ -79,7 +79,8 @@ fn unpacked(input: &Input) -> Result<(bool, Vec<u8>), ToolError> {
 }
 
 /// Whether the name of `path` is a table's.
-pub(super) fn claims_table(path: &WorkspacePath) -> bool {
+#[must_use]
+pub fn claims_table(path: &WorkspacePath) -> bool {
     claim(&path.extension()).is_some()
 }
 

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use duckdb::Connection;
 
 pub(super) use columnar::{Columnar, columnar};
+pub use format::claims_table;
 pub(super) use peek::{Shape, lines_of, shape_of, shorten};
 pub(super) use source::Source;
 

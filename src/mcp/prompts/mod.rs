@@ -1,11 +1,28 @@
-//! `prompts/list` and `prompts/get`, over whatever prompts the surface holds.
+//! `prompts/list` and `prompts/get`, over whatever prompts the surface holds. Ours are one file each.
 
-use rmcp::model::{GetPromptRequestParams, GetPromptResponse, ListPromptsResult, PaginatedRequestParams};
+mod arguments;
+mod clean_table;
+mod explore_table;
+mod pictures_for_web;
+
 use std::sync::Arc;
 
+use rmcp::model::{GetPromptRequestParams, GetPromptResponse, ListPromptsResult, PaginatedRequestParams};
+
 use super::cursor;
+use super::freshness::{OF_ALL, fresh};
 use super::surface::{CallError, Caller, Prompt, Surface};
 use crate::error::AppError;
+pub(super) use arguments::check_name;
+
+/// The prompts that every server has.
+pub(super) fn all() -> Vec<Arc<dyn Prompt>> {
+    vec![
+        Arc::new(clean_table::CleanTable),
+        Arc::new(explore_table::ExploreTable),
+        Arc::new(pictures_for_web::PicturesForWeb),
+    ]
+}
 
 /// One page of the prompts, in order of name.
 pub(super) fn list(
@@ -15,7 +32,7 @@ pub(super) fn list(
     let mut all: Vec<_> = surface.prompts.iter().map(|prompt| prompt.listed()).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     let (prompts, next) = cursor::page(all, request, |prompt| prompt.name.clone())?;
-    let mut result = ListPromptsResult::with_all_items(prompts);
+    let mut result = fresh!(ListPromptsResult::with_all_items(prompts), OF_ALL);
     result.next_cursor = next;
     Ok(result)
 }
@@ -38,6 +55,6 @@ pub(super) fn find<'a>(surface: &'a Surface, name: &str) -> Result<&'a Arc<dyn P
     found.ok_or_else(|| {
         let names: Vec<String> = surface.prompts.iter().map(|prompt| prompt.listed().name).collect();
         let hint = tools::suggest::did_you_mean(name, names.iter().map(String::as_str));
-        AppError::invalid(format!("there is no prompt called {name:?}{hint}"))
+        AppError::invalid(format!("there is no prompt called {name:.60?}{hint}"))
     })
 }

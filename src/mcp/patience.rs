@@ -1,0 +1,101 @@
+//! Headers at once, and a sign of life while there is nothing to say.
+//!
+//! rmcp decides on its headers when it has the first message, which for a long call without a progress token is the answer.
+//! Until then proxies and clients would see a connection on which nothing happens, and cut it.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt as _};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyDataStream, BodyExt as _, Collected};
+use rmcp::model::{ErrorCode, ErrorData};
+use serde_json::json;
+
+use super::KEEP_ALIVE;
+use super::door::{Answer, Door, finish};
+use crate::error::AppError;
+
+/// How long an answer may take before its headers are sent ahead. What is refused is refused sooner, with a status.
+const SOON: Duration = Duration::from_secs(1);
+/// A comment, which every reader of events skips.
+const ALIVE: &[u8] = b":\n\n";
+
+/// An answer under way. Dropped with the connection, it ends the request.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, AppError>>>>;
+
+/// The answer, if it comes soon; else a stream of events that begins at once and brings it when it is there.
+pub(super) async fn headers_soon(mut answering: Answering, door: Arc<Door>) -> HttpResponse {
+    tokio::select! {
+        answer = &mut answering => return finish(answer, &door.app).await,
+        () = door.app.core.ports.clock.sleep(SOON) => {}
+    }
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(events(answering, door))
+}
+
+/// Where a stream is that began before its answer.
+enum State {
+    Waiting(Answering, Arc<Door>),
+    Saying(BodyDataStream<BoxBody<Bytes, Infallible>>),
+    Over,
+}
+
+fn events(answering: Answering, door: Arc<Door>) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let alive = stream::once(std::future::ready(Ok(Bytes::from_static(ALIVE))));
+    alive.chain(stream::unfold(State::Waiting(answering, door), next))
+}
+
+async fn next(state: State) -> Option<(Result<Bytes, Infallible>, State)> {
+    match state {
+        State::Waiting(mut answering, door) => {
+            let answer = tokio::select! {
+                answer = &mut answering => answer,
+                () = door.app.core.ports.clock.sleep(KEEP_ALIVE) => {
+                    return Some((Ok(Bytes::from_static(ALIVE)), State::Waiting(answering, door)));
+                }
+            };
+            Some(begin(answer).await)
+        }
+        State::Saying(mut body) => Some((body.next().await?, State::Saying(body))),
+        State::Over => None,
+    }
+}
+
+/// The first words of an answer: its own where it is a stream of events, else it is one event.
+async fn begin(answer: Result<Answer, AppError>) -> (Result<Bytes, Infallible>, State) {
+    let body = match answer {
+        Ok(answer) if is_events(&answer) => {
+            return (Ok(Bytes::from_static(ALIVE)), State::Saying(BodyDataStream::new(answer.into_body())));
+        }
+        Ok(answer) => answer.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default(),
+        Err(error) => Bytes::from(said(&ErrorData::from(error))),
+    };
+    let text = String::from_utf8_lossy(&body);
+    // In plain text only what rmcp could not carry out; its reader waits for a message.
+    let message = if text.starts_with('{') {
+        text.into_owned()
+    } else {
+        said(&ErrorData::new(ErrorCode::INTERNAL_ERROR, text.into_owned(), None))
+    };
+    (Ok(Bytes::from(format!("data: {message}\n\n"))), State::Over)
+}
+
+fn is_events(answer: &Answer) -> bool {
+    answer
+        .headers()
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+fn said(error: &ErrorData) -> String {
+    json!({"jsonrpc": "2.0", "error": error}).to_string()
+}
