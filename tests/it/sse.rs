@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Caller, ENDLESS, LONG, LONG_ANSWER, Server, keys, kind_of};
 use crate::inspector::{clients, node};
+use crate::stdio::is_news;
 use crate::wire::{Session, call, job_of, newest};
 
 /// A stream of events, in which a comment is an event called `:`.
@@ -46,11 +47,22 @@ impl Frames {
         self.ready.pop_front()
     }
 
-    /// The next message.
+    /// The next message that is no news; `None` at an orderly end.
+    async fn try_message(&mut self) -> Option<Value> {
+        loop {
+            let (name, data) = self.next().await?;
+            if name != ":" {
+                assert_eq!(name, "message", "{data}");
+                let message = serde_json::from_str(&data).expect("JSON");
+                if !is_news(&message) {
+                    return Some(message);
+                }
+            }
+        }
+    }
+
     async fn message(&mut self) -> Value {
-        let (name, data) = self.next().await.expect("a message");
-        assert_eq!(name, "message", "{data}");
-        serde_json::from_str(&data).expect("JSON")
+        self.try_message().await.expect("a message")
     }
 }
 
@@ -156,10 +168,8 @@ async fn streams_end_with_the_server_and_their_calls_are_answered() {
     let job = old.begin_call(3, ENDLESS).await;
     server.terminate();
     let mut last = Value::Null;
-    while let Some((name, data)) = old.frames.next().await {
-        if name == "message" {
-            last = serde_json::from_str(&data).expect("JSON");
-        }
+    while let Some(message) = old.frames.try_message().await {
+        last = message;
     }
     let view = &last["result"]["structuredContent"];
     assert_eq!((&last["id"], &view["status"], &view["job_id"]), (&json!(3), &json!("running"), &json!(job)), "{last}");

@@ -20,6 +20,12 @@ pub(crate) struct Started {
     folder: Arc<TempDir>,
 }
 
+/// Whether a session hears this without having asked just now.
+pub(crate) fn is_news(message: &Value) -> bool {
+    let method = message["method"].as_str().unwrap_or_default();
+    ["notifications/message", "notifications/resources/list_changed"].contains(&method)
+}
+
 fn spawn(folder: &TempDir, flags: &[&str]) -> Child {
     let log = std::fs::File::options().create(true).append(true).open(folder.path().join("stdio.log"));
     program(&["serve", "--stdio", "--store", &store_url(&folder.path().join("store"))])
@@ -51,12 +57,16 @@ impl Started {
         self.write(format!("{message}\n").as_bytes()).await;
     }
 
-    /// The next message; `None` once the server has closed its end. Anything else than a message is a failure.
+    /// The next message that is no news; `None` once the server has closed its end. Anything but a message is a failure.
     pub(crate) async fn next(&mut self) -> Option<Value> {
-        let line = self.from.next_line().await.expect("text")?;
-        let message: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        assert_eq!(message["jsonrpc"], "2.0", "{message}");
-        Some(message)
+        loop {
+            let line = self.from.next_line().await.expect("text")?;
+            let message: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            assert_eq!(message["jsonrpc"], "2.0", "{message}");
+            if !is_news(&message) {
+                return Some(message);
+            }
+        }
     }
 
     /// The answer to request `id`, and what was told before it.
