@@ -45,7 +45,7 @@ pub use board::{Board, Watch};
 pub use compute::Compute;
 pub use error::CoreError;
 pub use mounts::{MountName, Mounts};
-pub use session::{Activity, FollowJob, IdleEnd, InUse, LeaveJob, Note, Session, SubmitJob};
+pub use session::{Activity, EndSession, FollowJob, IdleEnd, InUse, LeaveJob, Note, Session, SubmitJob};
 pub use sessions::{SessionRecord, Sessions};
 pub use submit::{Call, Submitted};
 pub use supervisor::{Drain, OpenSession, Recover, Supervisor, Sweep};

@@ -36,6 +36,8 @@ pub struct Session {
     owner: Owner,
     /// For a session of the protocol: when it ends.
     idle_end: Option<IdleEnd>,
+    /// The look at whether it does.
+    looking: Option<SpawnHandle>,
 }
 
 /// How a session ends that nobody uses.
@@ -64,7 +66,7 @@ pub enum Note {
 impl Session {
     /// A conversation with `owner`.
     pub fn new(core: Core, owner: Owner, idle_end: Option<IdleEnd>) -> Self {
-        Self { core, owner, idle_end }
+        Self { core, owner, idle_end, looking: None }
     }
 
     /// Ends the session once it was idle for its time; looks again when that can first be.
@@ -79,7 +81,7 @@ impl Session {
             return ctx.stop();
         }
         let due = async move { clock.sleep(rest).await };
-        ctx.spawn(due.into_actor(self).map(|(), session, ctx| session.end_when_idle(ctx)));
+        self.looking = Some(ctx.spawn(due.into_actor(self).map(|(), session, ctx| session.end_when_idle(ctx))));
     }
 }
 
@@ -88,6 +90,22 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.end_when_idle(ctx);
+    }
+}
+
+/// The session is over: wait for no idle end, and end once what is under way is done.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EndSession;
+
+impl Handler<EndSession> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: EndSession, ctx: &mut Context<Self>) {
+        self.idle_end = None;
+        if let Some(looking) = self.looking.take() {
+            ctx.cancel_future(looking);
+        }
     }
 }
 

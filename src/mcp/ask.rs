@@ -40,7 +40,7 @@ pub(super) async fn before_large(
     caller: &Caller<'_>,
 ) -> Result<Option<InputRequiredResult>, AppError> {
     let most = caller.app.config.ask_above_bytes;
-    if most == 0 || !can_ask(caller) {
+    if most == 0 || !caller.can_be_asked() {
         return Ok(None);
     }
     let answer = answers.and_then(|answers| answers.get(KEY)).cloned();
@@ -61,12 +61,6 @@ pub(super) async fn before_large(
         return Ok(Some(InputRequiredResult::from_input_requests(BTreeMap::from([(KEY.to_owned(), request)]))));
     }
     ask(tool, question, caller).await.map(|()| None)
-}
-
-/// Whether the client can show its user a form.
-fn can_ask(caller: &Caller<'_>) -> bool {
-    let capability = caller.context.client_capabilities().and_then(|capabilities| capabilities.elicitation);
-    capability.is_some_and(|elicitation| elicitation.form.is_some() || elicitation.url.is_none())
 }
 
 /// The bytes that the call would read. Nothing for what cannot become a job: that is told by the call itself.
@@ -110,9 +104,8 @@ async fn ask(tool: &str, question: ElicitRequestParams, caller: &Caller<'_>) -> 
         Ok(_) => Err(refused(tool, "its user did not want that")),
         Err(ServiceError::Timeout { .. }) => Err(refused(tool, "nobody answered the question for five minutes")),
         Err(error) => {
-            // It said that it can ask, and cannot: as one that never said so.
             tracing::debug!(%error, "a client could not be asked about a large call");
-            Ok(())
+            Err(refused(tool, "the question did not come through to its user"))
         }
     }
 }

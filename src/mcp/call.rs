@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 
 /// The least time that a call may take to be accepted, also where the caller would not wait for its result.
-const ACCEPTANCE: Duration = Duration::from_secs(30);
+pub(super) const ACCEPTANCE: Duration = Duration::from_secs(30);
 /// How long a call may take whose client understands tasks before it becomes one.
 const INLINE: Duration = Duration::from_secs(1);
 const SLOW: &str = "the server's store takes too long to accept the call; make the same call again";
@@ -67,7 +67,7 @@ pub(super) async fn run(request: Request, caller: &Caller<'_>) -> Result<CallToo
     };
     let job = &submitted.record.id;
     if let Some(ticket) = ticket {
-        ticket.became(&app.core, job).await;
+        ticket.became(&app.core, job, submitted.reused).await;
     }
     if handler.memory(&context.extensions).calls.began(&context.id, job) {
         session.do_send(LeaveJob { job: job.clone(), on_purpose: true });

@@ -42,6 +42,9 @@ impl Calls {
         if let Some(Call::Became(job)) = calls.remove(&request) {
             return Some(job);
         }
+        if calls.len() >= MOST {
+            calls.clear();
+        }
         calls.insert(request, Call::Cancelled);
         None
     }

@@ -60,6 +60,7 @@ pub(super) async fn answer(
         return stream;
     }
     let soon = is_sessionless(&request);
+    let sent = body.clone();
     let mut bridged = bridge(&request, &principal, body);
     if let Some(watched) = &watched {
         bridged.extensions_mut().insert(watched.clone());
@@ -67,7 +68,7 @@ pub(super) async fn answer(
     let (serving, service) = (Arc::clone(&door), door.service.clone());
     let answer = answer_for(principal.owner, async move { service.handle(bridged).await });
     let response = if soon {
-        patience::headers_soon(Box::pin(answer), serving).await
+        patience::headers_soon(Box::pin(answer), serving, sent).await
     } else {
         finish(answer.await, &door.app).await
     };

@@ -111,7 +111,7 @@ fn is_a(wanted: &str, value: &Value) -> bool {
 }
 
 impl Caller<'_> {
-    fn can_be_asked(&self) -> bool {
+    pub(super) fn can_be_asked(&self) -> bool {
         let declared = self.context.client_capabilities().and_then(|declared| declared.elicitation);
         // A client that names no mode means forms.
         declared.is_some_and(|modes| modes.form.is_some() || modes.url.is_none())

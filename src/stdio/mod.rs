@@ -38,6 +38,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the last answers may take to get to the client.
 const LAST_LINES: Duration = Duration::from_secs(1);
+/// How often in a row a server may end without a word before it counts as one that lets this process not in.
+const MOST_UNHEARD: u32 = 40;
+const SHUT_OUT: &str = "the server that holds the store hangs up on this one: it runs as another user, or has as many clients as it \
+                        takes; give another --store, or connect to it over HTTP";
 /// Room for what one side said and the other has not read.
 const BUFFER: usize = 64 << 10;
 
@@ -62,6 +66,7 @@ pub(crate) async fn serve(config: ServeConfig, asked_to_end: impl Future<Output 
     });
     let lines = Lines::of_this_process();
     let mut relay = Relay::new(lines);
+    let mut unheard = 0;
     loop {
         let server = tokio::select! {
             server = reach(&config) => server?,
@@ -85,6 +90,9 @@ pub(crate) async fn serve(config: ServeConfig, asked_to_end: impl Future<Output 
                     return Ok(());
                 }
                 tracing::info!("the server that held the store has ended");
+                unheard = if ended == Ended::Unheard { unheard + 1 } else { 0 };
+                anyhow::ensure!(unheard < MOST_UNHEARD, SHUT_OUT);
+                SystemClock.sleep(PAUSE).await;
             }
         }
     }

@@ -15,6 +15,8 @@ pub(super) enum Ended {
     Client,
     /// The server; another one may go on.
     Server,
+    /// The server, and it had not said a word.
+    Unheard,
 }
 
 /// One client's lines, and what is remembered of them.
@@ -85,13 +87,14 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), line: &[u8]) {
 
 /// Passes the server's lines on; ends when it says no more, or nobody listens.
 async fn down(output: &mpsc::Sender<Vec<u8>>, memory: &Mutex<Memory>, from: impl AsyncRead + Unpin) -> Ended {
-    let mut from = BufReader::new(from);
+    let (mut from, mut ended) = (BufReader::new(from), Ended::Unheard);
     loop {
         let mut line = Vec::new();
         let read = from.read_until(b'\n', &mut line).await;
         if read.is_err() || !line.ends_with(b"\n") {
-            return Ended::Server; // in the middle of a line it was killed
+            return ended; // in the middle of a line it was killed
         }
+        ended = Ended::Server;
         let news = memory.lock().answered(line);
         if let Some(line) = news
             && output.send(line).await.is_err()

@@ -198,3 +198,31 @@ async fn two_requests_of_one_name_do_not_get_in_each_others_way() {
     assert_eq!(reply(second).await["error"]["code"], json!(-32600));
     is_answer(&resumed(&session, &server.caller(), &lost.first).await, 9);
 }
+
+/// Clients of those protocols read every event as a message.
+#[tokio::test]
+async fn older_protocols_get_no_event_without_a_message() {
+    let server = Server::start(&[]).await;
+    let caller = server.caller();
+    for version in ["2025-03-26", "2025-06-18"] {
+        let post = |session: Option<&str>, body: &Value| {
+            let request = caller.request(Method::POST, "/mcp").header("Accept", "application/json, text/event-stream");
+            let request = request.header("MCP-Protocol-Version", version).json(body);
+            session.map_or(request.try_clone().expect("a small body"), |id| request.header("Mcp-Session-Id", id)).send()
+        };
+        let me = json!({"name": "old", "version": "1"});
+        let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": me});
+        let opened = post(None, &json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})).await;
+        let opened = opened.expect("an answer");
+        let id = opened.headers()["mcp-session-id"].to_str().expect("an id").to_owned();
+        let opened = opened.text().await.expect("text");
+        assert!(opened.contains(&format!(r#""protocolVersion":"{version}""#)), "{opened}");
+        post(Some(&id), &json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await.expect("an answer");
+        let listed = post(Some(&id), &json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})).await;
+        let listed = listed.expect("an answer").text().await.expect("text");
+        for said in [opened, listed] {
+            let data: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("data:")).collect();
+            assert!(!data.is_empty() && data.iter().all(|data| data.trim().starts_with('{')), "{version}: {said}");
+        }
+    }
+}

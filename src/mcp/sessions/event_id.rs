@@ -37,7 +37,10 @@ pub(super) enum Topic {
 /// What a request does, as far as another replica could go on with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Does {
-    /// A tool's call that became, or would become, a job; and until when it waits, in seconds since 1970.
+    /// A compute tool's call, which becomes a job; and until when it waits, in seconds since 1970.
+    #[serde(rename = "j")]
+    Compute(i64),
+    /// Another tool's call, which may become one; and until when.
     #[serde(rename = "c")]
     Call(i64),
     /// A call that waits for a job that it names; and until when.

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use actix::Addr;
 use actors::model::{JobId, Owner, SessionId};
-use actors::{Activity, Core, Session};
+use actors::{Activity, Core, EndSession, Session};
 use parking_lot::Mutex;
 use rand::RngExt as _;
 use rmcp::model::{
-    GetExtensions as _, InitializeRequestParams, JsonRpcMessage, ProgressToken, RequestId, ServerJsonRpcMessage,
-    ServerNotification,
+    GetExtensions as _, InitializeRequestParams, JsonRpcMessage, ProgressToken, ProtocolVersion, RequestId,
+    ServerJsonRpcMessage, ServerNotification,
 };
 use rmcp::service::OriginatingRequestId;
 use time::OffsetDateTime;
@@ -32,6 +32,18 @@ pub(super) const RETRY: Duration = Duration::from_secs(1);
 const ANSWER_KEPT: Duration = Duration::from_mins(1);
 /// How many answers are kept at most.
 const ANSWERS_KEPT: usize = 16;
+
+/// How many requests of one session may be open at the same time.
+const MOST_OPEN: usize = 1024;
+
+/// Why a request has no stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// One of the same name is being answered.
+    Taken,
+    /// As many as may be are being answered.
+    TooMany,
+}
 
 /// One session.
 pub(in crate::mcp) struct Live {
@@ -65,6 +77,8 @@ pub(super) struct Speaker {
     pub(super) topic: Topic,
     /// Tells this replica's numbers from another's.
     source: u32,
+    /// Whether rmcp's half speaks here: then somebody else must when that goes.
+    by_half: bool,
     pub(super) outlet: Arc<Outlet>,
 }
 
@@ -134,8 +148,9 @@ pub(in crate::mcp) struct Ticket {
 
 impl Ticket {
     /// The request became `job`, under whatever id.
-    pub(in crate::mcp) async fn became(&self, core: &Core, job: &JobId) {
-        if *job == self.job {
+    pub(in crate::mcp) async fn became(&self, core: &Core, job: &JobId, reused: bool) {
+        // A job of that name that was there before may be another request's of the same id, with a note of its own.
+        if *job == self.job && !reused {
             return;
         }
         if let Err(error) = core.sessions.note_job(&self.live.owner, &self.live.id, &self.job, job).await {
@@ -150,7 +165,9 @@ impl Ticket {
 
     /// Ends the connection that listens; the client comes again for the answer (SEP-1699).
     pub(in crate::mcp) fn let_poll(&self) {
-        self.outlet.dismiss(RETRY);
+        if self.live.knows_polling() {
+            self.outlet.dismiss(RETRY);
+        }
     }
 }
 
@@ -178,14 +195,15 @@ impl Live {
         }
     }
 
-    /// Ends rmcp's half where nobody asked for it for `rest` and it has nothing to do.
+    /// Lets go of old answers, and ends rmcp's half where nobody asked for it for `rest` and it has nothing to do.
     pub(super) fn rest_after(&self, rest: Duration) {
         if !self.is_heard() {
             self.place.not_heard(&self.id);
         }
-        let latest = self.app.core.ports.clock.now() - rest;
+        let now = self.app.core.ports.clock.now();
+        self.streams.lock().forget_old(now);
         let mut half = self.half.lock();
-        if half.as_ref().is_some_and(|half| half.used <= latest) && !self.streams.lock().is_answering() {
+        if half.as_ref().is_some_and(|half| half.used + rest <= now) && self.streams.lock().answering() == 0 {
             *half = None;
         }
     }
@@ -202,9 +220,21 @@ impl Live {
         self.streams.lock().own.as_ref().is_some_and(|own| own.outlet.is_heard())
     }
 
+    /// Takes over the streams on which a half spoke that is gone: who waits for an answer gets it from the job's record.
+    pub(super) fn take_over(self: &Arc<Self>) {
+        self.questions.forget_all();
+        let left: Vec<_> = self.streams.lock().requests.values().filter(|speaker| speaker.is_left()).cloned().collect();
+        for speaker in left {
+            let event = speaker.beginning();
+            tokio::spawn(Arc::clone(self).take_up(speaker, event));
+        }
+    }
+
     /// Ends everything that is here.
     pub(super) fn end(&self) {
         *self.half.lock() = None;
+        self.actor.do_send(EndSession);
+        self.questions.forget_all();
         let (now, streams) = (self.app.core.ports.clock.now(), self.streams.lock());
         streams.requests.values().chain(&streams.own).for_each(|speaker| speaker.outlet.end(now));
     }
@@ -215,18 +245,37 @@ impl Live {
         Ticket { live: Arc::clone(self), job, outlet: Arc::clone(&speaker.outlet) }
     }
 
-    /// A new stream about `topic`; nothing where the same request is being answered.
-    pub(super) fn begin(&self, request: &RequestId, topic: Topic) -> Option<Arc<Speaker>> {
+    /// Tells who listens when to come again, in an event without a message (SEP-1699). Clients of older protocols than 2025-11-25
+    /// take that for a broken one; they come again by the ids of messages.
+    pub(super) fn say_retry(&self, speaker: &Speaker) {
+        if self.knows_polling() {
+            speaker.outlet.say_retry(RETRY);
+        }
+    }
+
+    fn knows_polling(&self) -> bool {
+        let version = self.initialize.lock().as_ref().map(|initialize| initialize.protocol_version.clone());
+        version.is_some_and(|version| version.as_str() >= ProtocolVersion::V_2025_11_25.as_str())
+    }
+
+    /// A new stream about `topic`, on which rmcp's half speaks or somebody else.
+    ///
+    /// # Errors
+    /// Where the same request is being answered, or too many are.
+    pub(super) fn begin(&self, request: &RequestId, topic: Topic, by_half: bool) -> Result<Arc<Speaker>, Refused> {
         let now = self.app.core.ports.clock.now();
         let mut streams = self.streams.lock();
         streams.forget_old(now);
         if streams.requests.get(request).is_some_and(|speaker| speaker.outlet.ended().is_none()) {
-            return None;
+            return Err(Refused::Taken);
         }
-        let speaker = Arc::new(Speaker::new(topic, Hears::Newest));
-        speaker.outlet.say_retry(RETRY);
+        if streams.answering() >= MOST_OPEN {
+            return Err(Refused::TooMany);
+        }
+        let speaker = Arc::new(Speaker::new(topic, Hears::Newest, by_half));
+        self.say_retry(&speaker);
         streams.requests.insert(request.clone(), Arc::clone(&speaker));
-        Some(speaker)
+        Ok(speaker)
     }
 
     /// The stream that answers `request`, if this replica has it.
@@ -237,7 +286,7 @@ impl Live {
     /// The session's own stream.
     pub(super) fn own(&self) -> Arc<Speaker> {
         let mut streams = self.streams.lock();
-        Arc::clone(streams.own.get_or_insert_with(|| Arc::new(Speaker::new(Topic::Session, Hears::Oldest))))
+        Arc::clone(streams.own.get_or_insert_with(|| Arc::new(Speaker::new(Topic::Session, Hears::Oldest, false))))
     }
 
     /// Takes what rmcp's half says to the stream that it belongs to.
@@ -246,6 +295,9 @@ impl Live {
         let is_answer = matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_));
         if is_answer && speaker.topic == Topic::Session {
             return; // to a request that was cancelled: nobody waits for it
+        }
+        if let JsonRpcMessage::Response(answer) = &message {
+            self.questions.forget_those_of(&answer.id);
         }
         speaker.outlet.say(self.outgoing(message));
         if is_answer {
@@ -271,6 +323,7 @@ impl Live {
 
     /// The client no longer waits for the answer to `request`.
     pub(super) fn forget(&self, request: &RequestId) {
+        self.questions.forget_those_of(request);
         if let Some(speaker) = self.speaker(request) {
             speaker.outlet.end(self.app.core.ports.clock.now());
         }
@@ -288,9 +341,9 @@ impl Live {
 }
 
 impl Streams {
-    /// Whether a request waits for its answer.
-    fn is_answering(&self) -> bool {
-        self.requests.values().any(|speaker| speaker.outlet.ended().is_none())
+    /// How many requests wait for their answers.
+    fn answering(&self) -> usize {
+        self.requests.values().filter(|speaker| speaker.outlet.ended().is_none()).count()
     }
 
     /// The stream of the request whose progress goes under `token`.
@@ -316,8 +369,18 @@ impl Streams {
 }
 
 impl Speaker {
-    pub(super) fn new(topic: Topic, hears: Hears) -> Self {
-        Self { topic, source: rand::rng().random(), outlet: Arc::new(Outlet::new(hears)) }
+    pub(super) fn new(topic: Topic, hears: Hears, by_half: bool) -> Self {
+        Self { topic, source: rand::rng().random(), by_half, outlet: Arc::new(Outlet::new(hears)) }
+    }
+
+    /// What a client knows that has heard nothing of it.
+    pub(super) fn beginning(&self) -> EventId {
+        EventId { topic: self.topic.clone(), source: self.source, number: 0, progress: self.outlet.progress() }
+    }
+
+    /// Whether rmcp's half still owes the answer.
+    fn is_left(&self) -> bool {
+        self.by_half && self.outlet.ended().is_none()
     }
 
     /// What whoever was given `event` last has heard of this stream.

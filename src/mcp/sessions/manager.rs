@@ -20,7 +20,7 @@ use rmcp::transport::streamable_http_server::session::{
 };
 
 use super::event_id::{Does, EventId, Topic};
-use super::live::{Conversation, Live, RETRY, Speaker};
+use super::live::{Conversation, Live, Speaker};
 use super::outlet::{Hears, Listening};
 use super::transport::SessionTransport;
 use super::{SessionError, Sessions, resume, scope};
@@ -76,13 +76,16 @@ impl SessionManager for Sessions {
         let live = self.live(id)?;
         let JsonRpcMessage::Request(request) = &message else { return Ok(Either::Right(stream::empty())) };
         let request_id = request.id.clone();
-        let Some(speaker) = live.begin(&request_id, self.topic(request)) else {
-            return Ok(Either::Left(live.refuse(resume::taken(&request_id))));
+        let speaker = match live.begin(&request_id, self.topic(request), true) {
+            Ok(speaker) => speaker,
+            Err(refused) => return Ok(Either::Left(live.refuse(resume::refusal(refused, &request_id)))),
         };
         let listening = live.listen(&speaker, None);
         message.insert_extension(Conversation(Arc::clone(&live)));
         message.insert_extension(live.ticket(&request_id, &speaker));
+        let mut unsent = Unsent { live: &live, request: Some(&request_id) };
         live.hand_over(message).await.inspect_err(SessionError::report)?;
+        unsent.request = None;
         Ok(Either::Left(listening))
     }
 
@@ -124,11 +127,11 @@ impl SessionManager for Sessions {
             let listening = live.listen(&speaker, Some(&event));
             if speaker.outlet.ended().is_none() {
                 // A client may know no more than what this connection says, should it be lost as well.
-                speaker.outlet.say_retry(RETRY);
+                live.say_retry(&speaker);
             }
             return Ok(Either::Left(listening));
         }
-        let Some(speaker) = live.begin(id, event.topic.clone()) else { return Ok(Either::Right(stream::empty())) };
+        let Ok(speaker) = live.begin(id, event.topic.clone(), false) else { return Ok(Either::Right(stream::empty())) };
         let listening = live.listen(&speaker, Some(&event));
         tokio::spawn(Arc::clone(&live).take_up(speaker, event));
         Ok(Either::Left(listening))
@@ -162,6 +165,7 @@ impl Sessions {
         let waited_for = argument("job_id").and_then(serde_json::Value::as_str).and_then(|job| job.parse().ok());
         match waited_for.filter(|_| call.name == service::WAIT) {
             Some(job) => Does::Wait(job, until),
+            None if self.app.core.catalogue.get(&call.name).is_ok() => Does::Compute(until),
             None => Does::Call(until),
         }
     }
@@ -170,7 +174,7 @@ impl Sessions {
 impl Live {
     /// A stream that says one thing and ends.
     fn refuse(self: &Arc<Self>, message: ServerJsonRpcMessage) -> Listening {
-        let speaker = Speaker::new(Topic::Session, Hears::Newest);
+        let speaker = Speaker::new(Topic::Session, Hears::Newest, false);
         let listening = self.listen(&speaker, None);
         speaker.outlet.say(message);
         speaker.outlet.end(self.app.core.ports.clock.now());
@@ -181,9 +185,23 @@ impl Live {
     fn listen_to_own(self: &Arc<Self>, event: Option<&EventId>) -> Listening {
         let own = self.own();
         let listening = self.listen(&own, event);
-        own.outlet.say_retry(RETRY);
+        self.say_retry(&own);
         self.wishes_matter();
         listening
+    }
+}
+
+/// A request that has a stream and is on its way to who answers it. Dropped on the way, it takes its stream along.
+struct Unsent<'a> {
+    live: &'a Live,
+    request: Option<&'a RequestId>,
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        if let Some(request) = self.request {
+            self.live.forget(request);
+        }
     }
 }
 

@@ -108,9 +108,12 @@ impl Sessions {
     }
 
     fn idle_end(&self, id: &SessionId, activity: &Arc<Activity>) -> IdleEnd {
-        let (sessions, id) = (self.own.clone(), id.clone());
+        let (sessions, id, own) = (self.own.clone(), id.clone(), Arc::clone(activity));
         let tell = move || {
-            if let Some(sessions) = sessions.upgrade() {
+            let Some(sessions) = sessions.upgrade() else { return };
+            // It may have been put away before, and taken up again as another one.
+            let live = sessions.live.lock().get(id.as_str()).cloned();
+            if live.is_some_and(|live| Arc::ptr_eq(&live.activity, &own)) {
                 sessions.put_away(id.as_str());
             }
         };
@@ -170,6 +173,7 @@ impl Sessions {
             }
         };
         *live.touched.lock() = self.app.core.ports.clock.now();
+        drop(live.activity.begin()); // used now: others are put away before it
         if !there {
             self.put_away(live.id.as_str());
         }

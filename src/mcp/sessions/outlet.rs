@@ -125,6 +125,11 @@ impl Outlet {
         state.wake();
     }
 
+    /// The highest progress that was told.
+    pub(super) fn progress(&self) -> Option<f64> {
+        self.state.lock().progress
+    }
+
     /// When the last word was said.
     pub(super) fn ended(&self) -> Option<OffsetDateTime> {
         self.state.lock().ended
@@ -147,10 +152,16 @@ impl Outlet {
     /// what nobody has. `in_use` ends with it.
     pub(super) fn listen(self: &Arc<Self>, heard: Option<Heard>, name: Name, in_use: InUse) -> Listening {
         let mut state = self.state.lock();
+        // Who comes again for a stream has lost the connection that it had; where several listen, that one was the first.
+        let comes_again = heard.is_some_and(|heard| heard.number > 0);
         let heard = heard.unwrap_or(Heard { number: state.heard, progress: None });
         state.came += 1;
         let number = state.came;
-        state.listeners.push_back(Listener { number, waker: None });
+        let listener = Listener { number, waker: None };
+        match self.hears {
+            Hears::Oldest if comes_again => state.listeners.push_front(listener),
+            _ => state.listeners.push_back(listener),
+        }
         state.wake(); // whoever hears no more is to know
         drop(state);
         Listening { outlet: Arc::clone(self), number, heard, name, _in_use: in_use }

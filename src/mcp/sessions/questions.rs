@@ -7,30 +7,40 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::model::JobId;
+use actors::model::{JobId, SessionId};
 use parking_lot::Mutex;
 use rmcp::model::{
-    ClientJsonRpcMessage, JsonRpcMessage, NumberOrString, RequestId, ServerJsonRpcMessage, ServerNotification,
+    ClientJsonRpcMessage, GetExtensions as _, JsonRpcMessage, NumberOrString, RequestId, ServerJsonRpcMessage,
+    ServerNotification,
 };
+use rmcp::service::OriginatingRequestId;
 
 use super::live::Live;
+use crate::links::Links;
 
 /// How often a store is asked for an answer that may come by another replica.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How much of a question's name is random; the rest seals it.
+const HEAD: usize = 13;
 
-/// Questions that wait for their answers: what the client calls each, and what rmcp does.
+/// Questions that wait for their answers, by what the client calls each.
 #[derive(Default)]
-pub(super) struct Questions(Mutex<HashMap<JobId, RequestId>>);
+pub(super) struct Questions(Mutex<HashMap<JobId, Question>>);
+
+struct Question {
+    /// What rmcp's half calls it; a later half gives the same numbers again.
+    id: RequestId,
+    /// The request that it was asked for.
+    cause: Option<RequestId>,
+}
 
 impl Questions {
-    fn ask(&self, id: RequestId) -> JobId {
-        let name = JobId::random();
-        self.0.lock().insert(name.clone(), id);
-        name
+    fn ask(&self, name: &JobId, id: RequestId, cause: Option<RequestId>) {
+        self.0.lock().insert(name.clone(), Question { id, cause });
     }
 
     fn answered(&self, name: &JobId) -> Option<RequestId> {
-        self.0.lock().remove(name)
+        self.0.lock().remove(name).map(|question| question.id)
     }
 
     fn is_open(&self, name: &JobId) -> bool {
@@ -40,10 +50,37 @@ impl Questions {
     /// Takes back the question that rmcp calls `id`.
     fn withdrawn(&self, id: &RequestId) -> Option<JobId> {
         let mut open = self.0.lock();
-        let name = open.iter().find(|(_, own)| *own == id).map(|(name, _)| name.clone())?;
+        let name = open.iter().find(|(_, question)| question.id == *id).map(|(name, _)| name.clone())?;
         open.remove(&name);
         Some(name)
     }
+
+    /// Nobody waits any more for what was asked for `request`.
+    pub(super) fn forget_those_of(&self, request: &RequestId) {
+        self.0.lock().retain(|_, question| question.cause.as_ref() != Some(request));
+    }
+
+    /// Nobody waits any more for anything: who asked is gone.
+    pub(super) fn forget_all(&self) {
+        self.0.lock().clear();
+    }
+}
+
+/// A new name for a question of `session`'s, which any replica knows for one.
+fn new_name(links: &Links, session: &SessionId) -> JobId {
+    let random = JobId::random();
+    let (head, _) = random.as_str().split_at(HEAD);
+    sealed(links, session, head)
+}
+
+fn sealed(links: &Links, session: &SessionId, head: &str) -> JobId {
+    let tag = JobId::of_digest(&links.digest(&format!("heavylift question 1\n{session}\n{head}")));
+    format!("{head}{}", &tag.as_str()[HEAD..]).parse().expect("two halves of ids are one")
+}
+
+/// Whether some replica asked `session`'s client a question of this name.
+fn was_asked(links: &Links, session: &SessionId, name: &JobId) -> bool {
+    sealed(links, session, &name.as_str()[..HEAD]) == *name
 }
 
 impl Live {
@@ -51,7 +88,9 @@ impl Live {
     pub(super) fn outgoing(self: &Arc<Self>, mut message: ServerJsonRpcMessage) -> ServerJsonRpcMessage {
         match &mut message {
             JsonRpcMessage::Request(request) => {
-                let name = self.questions.ask(request.id.clone());
+                let cause = request.request.extensions().get::<OriginatingRequestId>().map(|cause| cause.0.clone());
+                let name = new_name(&self.app.links, &self.id);
+                self.questions.ask(&name, request.id.clone(), cause);
                 request.id = NumberOrString::String(name.as_str().into());
                 if !self.app.core.config.exclusive {
                     tokio::spawn(Arc::clone(self).look_for(name));
@@ -91,7 +130,7 @@ impl Live {
                 None => Ok(()),
             };
         }
-        if self.app.core.config.exclusive {
+        if self.app.core.config.exclusive || !was_asked(&self.app.links, &self.id, &name) {
             return Ok(());
         }
         let text = serde_json::to_vec(&message).unwrap_or_default();
@@ -124,4 +163,12 @@ fn name_of(message: &ClientJsonRpcMessage) -> Option<JobId> {
         NumberOrString::String(text) => text.parse().ok(),
         NumberOrString::Number(_) => None,
     }
+}
+
+#[test]
+fn a_question_that_was_never_asked_has_no_name() {
+    let (links, session) = (crate::links::tests::real(), SessionId::random());
+    let name = new_name(&links, &session);
+    assert!(was_asked(&links, &session, &name));
+    assert!(!was_asked(&links, &SessionId::random(), &name) && !was_asked(&links, &session, &JobId::random()));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actors::CoreError;
 use actors::model::{JobId, JobRecord};
+use actors::ports::StoreErrorKind;
 use rmcp::ErrorData;
 use rmcp::model::{
     CallToolResult, ContentBlock, NumberOrString, ProgressNotification, ProgressNotificationParam, RequestId,
@@ -14,14 +15,16 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::event_id::{Does, EventId, Topic, job_of};
-use super::live::{Live, Speaker};
+use super::live::{Live, Refused, Speaker};
 use super::outlet::Outlet;
 use crate::error::{AppError, ErrorKind};
-use crate::mcp::call;
+use crate::mcp::call::{self, ACCEPTANCE};
 use crate::mcp::follow::{Audience, Followed, Heard, Reporter, follow};
 
-/// How long a call may have been about to become a job when its connection was lost.
+/// How long another tool's call may have been about to become a job when its connection was lost.
 const BECOMING: Duration = Duration::from_secs(5);
+/// How long to wait before a store that does not answer is asked again.
+const REST: Duration = Duration::from_secs(1);
 /// How often it is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -45,7 +48,8 @@ impl Live {
         let followed = match does {
             Does::Other => return lost(does, id),
             Does::Wait(job, until) => self.follow_again(outlet, event, Found::named(self, job).await, *until).await,
-            Does::Call(until) => self.follow_again(outlet, event, self.find(id).await, *until).await,
+            Does::Compute(until) => self.follow_again(outlet, event, self.find(id, ACCEPTANCE).await, *until).await,
+            Does::Call(until) => self.follow_again(outlet, event, self.find(id, BECOMING).await, *until).await,
         };
         match followed {
             Ok(Some(record)) => response(call::answer(&self.app, &record, false), id),
@@ -54,20 +58,27 @@ impl Live {
         }
     }
 
-    /// The job that a call became: under the name that its request gives it, or the one that was noted.
-    async fn find(&self, request: &RequestId) -> Result<Found, AppError> {
-        let (core, name) = (&self.app.core, job_of(&self.app.links, &self.id, request));
-        let patience = core.ports.clock.now() + BECOMING;
+    /// The job that a call became, which it may have been about to for `patience`. A store that does not answer is asked again.
+    async fn find(&self, request: &RequestId, patience: Duration) -> Result<Found, AppError> {
+        let clock = &self.app.core.ports.clock;
+        let latest = clock.now() + patience;
         loop {
-            let noted = core.sessions.noted_job(&self.owner, &self.id, &name).await?;
-            match core.find(&self.owner, &noted.unwrap_or_else(|| name.clone())).await {
+            match self.look(request).await {
                 Ok(record) => return Ok(Found::Job(record)),
-                Err(CoreError::NoSuchJob(_)) if core.ports.clock.now() < patience => {}
-                Err(CoreError::NoSuchJob(_)) => return Ok(Found::Nowhere),
+                Err(CoreError::NoSuchJob(_)) if clock.now() >= latest => return Ok(Found::Nowhere),
+                Err(CoreError::NoSuchJob(_)) => {}
+                Err(error) if is_passing(&error) && clock.now() < latest => {}
                 Err(error) => return Err(error.into()),
             }
-            core.ports.clock.sleep(LOOK_EVERY).await;
+            clock.sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// The job under the name that its request gives it, or the one that was noted.
+    async fn look(&self, request: &RequestId) -> Result<Arc<JobRecord>, CoreError> {
+        let (core, name) = (&self.app.core, job_of(&self.app.links, &self.id, request));
+        let noted = core.sessions.noted_job(&self.owner, &self.id, &name).await?;
+        core.find(&self.owner, &noted.unwrap_or(name)).await
     }
 
     /// The job as it is at its end, or when the call's time is over.
@@ -79,15 +90,27 @@ impl Live {
         until: i64,
     ) -> Result<Option<Arc<JobRecord>>, AppError> {
         let Found::Job(record) = found? else { return Ok(None) };
-        let budget = OffsetDateTime::from_unix_timestamp(until)
-            .map_or(Duration::ZERO, |until| (until - self.app.core.ports.clock.now()).try_into().unwrap_or_default());
-        let mut audience = OfOutlet::new(outlet, event, &record.id);
-        match follow(&self.app, &self.actor, &record.id, budget, &mut audience).await? {
-            // A question to this stream would need rmcp's half of it: the answer says what is asked.
-            Followed::Ended(record) | Followed::Asks(record) => Ok(Some(record)),
-            Followed::Goes | Followed::Left => Ok(Some(self.app.core.find(&self.owner, &record.id).await?)),
+        let (core, mut audience) = (&self.app.core, OfOutlet::new(outlet, event, &record.id));
+        loop {
+            let budget = OffsetDateTime::from_unix_timestamp(until)
+                .map_or(Duration::ZERO, |until| (until - core.ports.clock.now()).try_into().unwrap_or_default());
+            match follow(&self.app, &self.actor, &record.id, budget, &mut audience).await {
+                // A question to this stream would need rmcp's half of it: the answer says what is asked.
+                Ok(Followed::Ended(record) | Followed::Asks(record)) => return Ok(Some(record)),
+                Ok(Followed::Goes | Followed::Left) => {
+                    let latest = core.find(&self.owner, &record.id).await.unwrap_or(record);
+                    core.keep(&latest).await; // its id is handed out
+                    return Ok(Some(latest));
+                }
+                Err(error) if error.is_retryable() && !budget.is_zero() => core.ports.clock.sleep(REST).await,
+                Err(error) => return Err(error),
+            }
         }
     }
+}
+
+fn is_passing(error: &CoreError) -> bool {
+    matches!(error, CoreError::Store(error) if error.kind == StoreErrorKind::Unavailable)
 }
 
 impl Found {
@@ -146,16 +169,25 @@ fn lost(does: &Does, id: &RequestId) -> ServerJsonRpcMessage {
     let error = AppError::new(ErrorKind::Unavailable, message);
     match does {
         Does::Other => ServerJsonRpcMessage::error(ErrorData::from(error), Some(id.clone())),
-        Does::Call(_) | Does::Wait(..) => response(failure(&error), id),
+        Does::Compute(_) | Does::Call(_) | Does::Wait(..) => response(failure(&error), id),
     }
 }
 
-/// What an answer says to a request that has the name of one under way.
-pub(super) fn taken(id: &RequestId) -> ServerJsonRpcMessage {
+/// What an answer says to a request that gets no stream of its own.
+pub(super) fn refusal(refused: Refused, id: &RequestId) -> ServerJsonRpcMessage {
     let name = match id {
         NumberOrString::Number(number) => number.to_string(),
         NumberOrString::String(text) => format!("{text:?}"),
     };
-    let message = format!("a request with the id {name} is under way in this session; use another id");
-    ServerJsonRpcMessage::error(ErrorData::invalid_request(message, None), Some(id.clone()))
+    let error = match refused {
+        Refused::Taken => {
+            let message = format!("a request with the id {name} is under way in this session; use another id");
+            ErrorData::invalid_request(message, None)
+        }
+        Refused::TooMany => {
+            let message = "too many requests of this session are under way; wait for some of them";
+            AppError::new(ErrorKind::Busy, message).into()
+        }
+    };
+    ServerJsonRpcMessage::error(error, Some(id.clone()))
 }

@@ -24,6 +24,8 @@ pub(super) struct Half {
     to_handler: mpsc::Sender<Box<ClientJsonRpcMessage>>,
     /// Brings the answer to `initialize`, which belongs to no stream.
     opening: Option<oneshot::Receiver<ServerJsonRpcMessage>>,
+    /// Whether that came: before, nothing else may be asked.
+    is_open: bool,
     /// When it was last asked for.
     pub(super) used: OffsetDateTime,
 }
@@ -37,7 +39,7 @@ pub(in crate::mcp) struct SessionTransport {
 
 impl Half {
     fn is_alive(&self) -> bool {
-        !self.to_handler.is_closed()
+        self.is_open && !self.to_handler.is_closed()
     }
 }
 
@@ -46,7 +48,7 @@ impl Live {
     pub(super) fn open_half(self: &Arc<Self>) -> SessionTransport {
         let (to_handler, incoming) = mpsc::channel(WAITING);
         let (answer, answered) = oneshot::channel();
-        let half = Half { to_handler, opening: Some(answered), used: self.app.core.ports.clock.now() };
+        let half = Half { to_handler, opening: Some(answered), is_open: false, used: self.app.core.ports.clock.now() };
         *self.half.lock() = Some(half);
         SessionTransport { live: Arc::clone(self), incoming, opening: Some(answer) }
     }
@@ -69,7 +71,11 @@ impl Live {
     pub(super) async fn initialize(&self, message: ClientJsonRpcMessage) -> Result<ServerJsonRpcMessage, SessionError> {
         let opening = self.half.lock().as_mut().and_then(|half| half.opening.take());
         self.hand_over(message).await?;
-        opening.ok_or(SessionError::Unknown)?.await.map_err(|_| SessionError::Unknown)
+        let answer = opening.ok_or(SessionError::Unknown)?.await.map_err(|_| SessionError::Unknown)?;
+        if let Some(half) = self.half.lock().as_mut() {
+            half.is_open = true;
+        }
+        Ok(answer)
     }
 }
 
@@ -91,5 +97,14 @@ impl Transport<RoleServer> for SessionTransport {
     async fn close(&mut self) -> Result<(), Infallible> {
         self.incoming.close();
         Ok(())
+    }
+}
+
+/// The half is gone, and answers nothing any more.
+impl Drop for SessionTransport {
+    fn drop(&mut self) {
+        if !self.live.app.hang_up.is_cancelled() {
+            self.live.take_over();
+        }
     }
 }
