@@ -26,7 +26,8 @@ class Collector(logging.Handler):
         self.said = []
 
     def emit(self, record):
-        self.said.append(record.getMessage())
+        cause = f": {record.exc_info[1]!r}" if record.exc_info else ""
+        self.said.append(record.getMessage() + cause)
 
 
 class Call:
