@@ -39,12 +39,14 @@ class Call:
         self.calls, self.progress = 0, []
 
     async def run(self):
-        while True:
+        answer = None
+        while answer is None:
             try:
                 async with Client(self.url, mode=self.mode) as client:
-                    return await self.answer(client)
+                    answer = await self.answer(client)
             except Exception as error:  # a request that does not get through takes the client's whole transport with it
                 self.failed(error)
+        return answer
 
     async def answer(self, client):
         await client.list_tools()

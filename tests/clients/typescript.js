@@ -32,9 +32,7 @@ async function connect() {
 }
 
 // What the tool's schema says of the result, and of one that has nothing in it.
-async function check(client, result) {
-  const { tools } = await client.listTools();
-  const { outputSchema } = tools.find((tool) => tool.name === call.name);
+function check({ outputSchema }, result) {
   const fits = new AjvJsonSchemaValidator().getValidator(outputSchema);
   return { fits: fits(result.structuredContent).valid, nothing_fits: fits({}).valid };
 }
@@ -53,8 +51,9 @@ async function once(client) {
 }
 
 async function main() {
-  let client = await connect();
-  await client.listTools();
+  const client = await connect();
+  const { tools } = await client.listTools();
+  const tool = tools.find(({ name }) => name === call.name);
   for (let calls = 1; calls <= MOST_CALLS; calls++) {
     let result;
     try {
@@ -63,9 +62,8 @@ async function main() {
       errors.push(`call: ${error.message}`);
       continue;
     }
-    const checked = await check(client, result);
     const version = client.getNegotiatedProtocolVersion();
-    say({ version, result: result.structuredContent, ...checked, reissued: calls - 1, progress, errors });
+    say({ version, result: result.structuredContent, ...check(tool, result), reissued: calls - 1, progress, errors });
     return;
   }
   throw new Error(`no answer to ${MOST_CALLS} calls: ${errors.slice(-3)}`);
