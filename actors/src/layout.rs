@@ -10,6 +10,7 @@
 //! owners/<owner>/keys/<sha256>            idempotency key → job
 //! owners/<owner>/files/<path>             the workspace
 //! sessions/<owner>/<session>/session.json what a session began with
+//! sessions/<owner>/<session>/wishes.json  what its client wants to be told of
 //! sessions/<owner>/<session>/jobs/<id>    which job a request became, where it is not the one that its name says
 //! sessions/<owner>/<session>/replies/<id> a client's answer on its way to the replica that asked
 //! server/link-key                         what signs links, shared by all replicas
@@ -127,6 +128,11 @@ pub fn session_of(key: &Key) -> Option<(Owner, SessionId)> {
     let (owner, rest) = key.after(SESSIONS)?.split_once('/')?;
     let session = rest.strip_suffix("/session.json")?;
     Some((owner.parse().ok()?, session.parse().ok()?))
+}
+
+/// What a session's client wants to be told of.
+pub fn session_wishes(owner: &Owner, session: &SessionId) -> Key {
+    Key::new(format!("{}wishes.json", session_prefix(owner, session)))
 }
 
 /// Which job a request of a session became. `request` stands for the id that the job would have had.

@@ -130,6 +130,46 @@ impl Sessions {
         Ok(found.and_then(|blob| std::str::from_utf8(&blob.value).ok()?.parse().ok()))
     }
 
+    /// What a session's client wants to be told of; `None` where it never said.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn wishes(&self, owner: &Owner, session: &SessionId) -> Result<Option<Bytes>, CoreError> {
+        Ok(self.store.get(&layout::session_wishes(owner, session)).await?.map(|blob| blob.value))
+    }
+
+    /// The version of that, by which another replica's change is noticed.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn wishes_version(&self, owner: &Owner, session: &SessionId) -> Result<Option<String>, CoreError> {
+        Ok(self.store.head(&layout::session_wishes(owner, session)).await?.map(|meta| meta.etag.0))
+    }
+
+    /// Replaces it by what `change` makes of it; gives that and its version. `change` is called again where another replica
+    /// was faster.
+    ///
+    /// # Errors
+    /// `Store`; whatever `change` fails with.
+    pub async fn change_wishes<E: From<CoreError>>(
+        &self,
+        owner: &Owner,
+        session: &SessionId,
+        change: impl Fn(Option<&[u8]>) -> Result<Vec<u8>, E> + Send,
+    ) -> Result<(Bytes, String), E> {
+        let key = layout::session_wishes(owner, session);
+        loop {
+            let found = self.store.get(&key).await.map_err(CoreError::from)?;
+            let wishes = Bytes::from(change(found.as_ref().map(|blob| blob.value.as_ref()))?);
+            let expect = found.map_or(Expect::Absent, |blob| Expect::Etag(blob.meta.etag));
+            match self.store.put(&key, wishes.clone(), expect).await {
+                Ok(etag) => return Ok((wishes, etag.0)),
+                Err(error) if error.kind == StoreErrorKind::Conflict => {}
+                Err(error) => return Err(CoreError::from(error).into()),
+            }
+        }
+    }
+
     /// Leaves a client's answer for the replica that asked for it.
     ///
     /// # Errors

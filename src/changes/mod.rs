@@ -10,7 +10,7 @@ mod subscriber;
 mod tests;
 pub mod uri;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actors::model::{JobOutcome, JobRecord, Owner};
 use parking_lot::Mutex;
@@ -60,22 +60,33 @@ pub struct Watched {
     pub version: Version,
 }
 
+/// Begins to look at versions.
+pub type Looker = Box<dyn Fn() + Send + Sync>;
+
 /// Who wants to hear of what. Clones share it.
 #[derive(Clone, Default)]
-pub struct Changes(Arc<Mutex<Desk>>);
+pub struct Changes {
+    desk: Arc<Mutex<Desk>>,
+    looker: Arc<OnceLock<Looker>>,
+}
 
 impl Changes {
+    /// Has `looker` called whenever something is watched and nobody looks at versions. There is one at most.
+    pub fn look_by(&self, looker: Looker) {
+        let _ = self.looker.set(looker);
+    }
+
     /// A place for somebody of `owner`'s who wants to hear of `lists`, and of single resources once they
     /// [`watch`](Subscription::watch) them. It ends when it is dropped.
     pub fn subscribe(&self, owner: &Owner, lists: Lists, ring: Ring) -> Subscription {
         let subscriber = Arc::new(Subscriber::new(lists, ring));
-        let id = self.0.lock().add(owner, &subscriber);
+        let id = self.desk.lock().add(owner, &subscriber);
         Subscription { changes: self.clone(), owner: owner.clone(), id, subscriber }
     }
 
     /// A list became another one.
     pub fn list(&self, list: List<'_>) {
-        let told = self.0.lock().listeners(list);
+        let told = self.desk.lock().listeners(list);
         for subscriber in told {
             subscriber.list_changed(list);
         }
@@ -83,7 +94,7 @@ impl Changes {
 
     /// The resource at `uri`, or another of this name, is now `version`. Nobody is told of what was known.
     pub fn resource(&self, owner: &Owner, uri: &str, version: Version) {
-        let told = self.0.lock().changed(owner, uri, version);
+        let told = self.desk.lock().changed(owner, uri, version);
         for subscriber in told {
             subscriber.updated(uri);
         }
@@ -91,7 +102,7 @@ impl Changes {
 
     /// As [`resource`](Self::resource), by somebody who looked while the version was `before`: what was told meanwhile is newer.
     pub fn looked(&self, before: &Watched, version: Version) {
-        let told = self.0.lock().looked(before, version);
+        let told = self.desk.lock().looked(before, version);
         for subscriber in told {
             subscriber.updated(&before.uri);
         }
@@ -105,7 +116,7 @@ impl Changes {
 
     /// A job is there, begins an attempt or ends.
     pub fn job(&self, record: &JobRecord) {
-        if !self.0.lock().has(&record.owner) {
+        if !self.desk.lock().has(&record.owner) {
             return;
         }
         let uri = Target::Job(record.id.clone()).uri();
@@ -117,13 +128,15 @@ impl Changes {
                 }
             }
         }
-        self.list(List::Resources(&record.owner));
+        // It joins the list with its result: a change for every turn before would have clients read lists all the time.
+        if record.state.is_terminal() {
+            self.list(List::Resources(&record.owner));
+        }
     }
 
-    /// Everything that is watched. Where that is nothing, whoever asked is to ask no more: the next
-    /// [`watch`](Subscription::watch) says when to begin again.
+    /// Everything that is watched. Where that is nothing, whoever asked is to ask no more: it is called when to begin again.
     pub fn watched(&self) -> Vec<Watched> {
-        self.0.lock().watched()
+        self.desk.lock().watched()
     }
 }
 
@@ -146,17 +159,19 @@ impl Subscription {
         &self.subscriber
     }
 
-    /// Begins to watch the resource at `uri`, which the subscriber calls `name`. True when nobody looks at versions yet:
-    /// then the caller is to see to it that somebody does.
-    pub fn watch(&self, uri: &str, name: &str) -> bool {
+    /// Begins to watch the resource at `uri`, which the subscriber calls `name`.
+    pub fn watch(&self, uri: &str, name: &str) {
         self.subscriber.watch(uri, name);
-        self.changes.0.lock().watch(&self.owner, self.id, uri)
+        let first = self.changes.desk.lock().watch(&self.owner, self.id, uri);
+        if let Some(looker) = self.changes.looker.get().filter(|_| first) {
+            looker();
+        }
     }
 
     /// Ends that.
     pub fn forget(&self, uri: &str, name: &str) {
         if self.subscriber.forget(uri, name) {
-            self.changes.0.lock().forget(&self.owner, self.id, uri);
+            self.changes.desk.lock().forget(&self.owner, self.id, uri);
         }
     }
 
@@ -170,6 +185,6 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let watched = self.subscriber.watched();
-        self.changes.0.lock().remove(&self.owner, self.id, &watched);
+        self.changes.desk.lock().remove(&self.owner, self.id, &watched);
     }
 }

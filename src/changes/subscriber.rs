@@ -104,16 +104,6 @@ impl Subscriber {
         std::mem::take(&mut self.state.lock().news)
     }
 
-    /// Whether they watch something by this name.
-    pub fn knows(&self, name: &str) -> bool {
-        self.state.lock().names.iter().any(|(_, known)| known == name)
-    }
-
-    /// How many names they watch.
-    pub fn names(&self) -> usize {
-        self.state.lock().names.len()
-    }
-
     pub(super) fn wants(&self, list: List<'_>) -> bool {
         self.lists.has(list)
     }
@@ -126,6 +116,13 @@ impl Subscriber {
         self.tell(|state| {
             let names = state.names.iter().filter(|(watched, _)| watched == uri).map(|(_, name)| name.clone());
             state.news.updated.extend(names);
+        });
+    }
+
+    /// What they call `name` may have changed before they were there.
+    pub fn updated_as(self: &Arc<Self>, name: &str) {
+        self.tell(|state| {
+            state.news.updated.insert(name.to_owned());
         });
     }
 

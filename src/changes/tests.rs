@@ -46,8 +46,7 @@ fn everyone_hears_of_what_is_theirs_alone() {
 fn a_change_is_told_once() {
     let (changes, ada) = (Changes::default(), owner("ada"));
     let subscription = changes.subscribe(&ada, Lists::default(), bell());
-    assert!(subscription.watch("u", "u"), "nobody looks yet");
-    assert!(!subscription.watch("v", "v"), "somebody does");
+    subscription.watch("u", "u");
     let seen = |uri: &str| changes.watched().into_iter().find(|watched| watched.uri == uri).expect("watched");
     subscription.looked("u", is("1"));
     assert!(updated(&subscription).is_empty(), "the first look tells nothing");
@@ -80,9 +79,8 @@ fn nothing_is_left_of_who_has_gone() {
     assert_eq!(changes.watched().len(), 1);
     drop(second);
     assert!(changes.watched().is_empty());
-    assert!(first.watch("v", "v"), "whoever looked has stopped");
     drop(first);
-    assert!(!changes.0.lock().has(&ada));
+    assert!(!changes.desk.lock().has(&ada));
 }
 
 #[test]
@@ -111,4 +109,23 @@ async fn a_bell_wakes_who_waits() {
     tokio::task::yield_now().await;
     changes.list(List::Prompts);
     assert!(waits.await.expect("no panic").lists.prompts);
+}
+
+#[test]
+fn somebody_looks_while_something_is_watched() {
+    let (changes, ada, calls) = (Changes::default(), owner("ada"), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&calls);
+    changes.look_by(Box::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    }));
+    let subscription = changes.subscribe(&ada, Lists::ALL, bell());
+    subscription.watch("u", "u");
+    subscription.watch("v", "v");
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    subscription.forget("u", "u");
+    assert_eq!(changes.watched().len(), 1, "there is still one to look at");
+    subscription.forget("v", "v");
+    assert!(changes.watched().is_empty());
+    subscription.watch("u", "u");
+    assert_eq!(calls.load(Ordering::SeqCst), 2, "whoever looked has stopped");
 }

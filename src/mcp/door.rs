@@ -17,7 +17,8 @@ use rmcp::transport::streamable_http_server::StreamableHttpService;
 
 use super::handler::Handler;
 use super::sessions::{Sessions, answer_for};
-use super::{MOST_BODY_BYTES, patience, refusals, tasks};
+use super::talk::Talks;
+use super::{MOST_BODY_BYTES, patience, refusals, subscriptions, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::AppError;
@@ -28,6 +29,7 @@ pub(super) type Answer = http::Response<BoxBody<Bytes, Infallible>>;
 /// rmcp's service, as requests find it.
 pub(super) struct Door {
     pub(super) app: Arc<App>,
+    pub(super) talks: Talks,
     pub(super) service: StreamableHttpService<Handler, Sessions>,
 }
 
@@ -51,6 +53,12 @@ pub(super) async fn answer(
         Ok(watched) => watched,
         Err(refusal) => return refusal,
     };
+    if watched.is_none()
+        && let Some(stream) =
+            subscriptions::over_http(&door.talks.handler(), &principal.owner, request.headers(), &body).await
+    {
+        return stream;
+    }
     let soon = is_sessionless(&request);
     let mut bridged = bridge(&request, &principal, body);
     if let Some(watched) = &watched {

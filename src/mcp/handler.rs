@@ -14,17 +14,18 @@ use rmcp::model::{
     ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
     SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
-use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
+use rmcp::service::{NotificationContext, Peer, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 
 use super::freshness::{OF_ALL, fresh};
-use super::logging::{SetLevel, level_of};
-use super::memory::{Ear, Memory};
+use super::logging::{Level, SetLevel, level_of};
+use super::memory::Memory;
 use super::offer::Offer;
 use super::sessions::Conversation;
+use super::subscriptions::{self, Legacy, Place, Voice, Wishes};
 use super::surface::{CallError, Caller};
-use super::{ask, call, completion, cursor, prompts, questions, resources, subscriptions, tasks};
+use super::{ask, call, completion, cursor, prompts, questions, resources, tasks};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::{AppError, ErrorKind};
@@ -64,11 +65,21 @@ pub(super) struct Handler {
     pub(super) offer: Arc<Offer>,
     /// Of a conversation that is no session.
     memory: Arc<Memory>,
+    /// What such a conversation of older protocols wants to be told of.
+    place: Arc<Place>,
 }
 
 impl Handler {
     pub(super) fn new(app: Arc<App>, offer: Arc<Offer>) -> Self {
-        Self { app, offer, memory: Arc::default() }
+        Self { app, offer, memory: Arc::default(), place: Arc::default() }
+    }
+
+    /// The conversation as one of older protocols.
+    pub(super) fn legacy(&self, principal: &Principal, extensions: &Extensions, peer: &Peer<RoleServer>) -> Legacy {
+        let connection = || Voice::Connection(peer.clone(), Arc::clone(&self.place));
+        let voice = extensions.get::<Conversation>().cloned().map_or_else(connection, Voice::Session);
+        let (app, offer) = (Arc::clone(&self.app), Arc::clone(&self.offer));
+        Legacy { app, offer, owner: principal.owner.clone(), voice }
     }
 
     fn caller<'a>(&'a self, principal: &'a Principal, context: &'a RequestContext<RoleServer>) -> Caller<'a> {
@@ -143,11 +154,10 @@ impl ServerHandler for Handler {
         })
     }
 
-    /// From here on a session hears of changes. One that was taken over from another replica says so again.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if let Ok(principal) = principal(&context.extensions) {
-            let ear = || Ear::of(&context.extensions, &context.peer);
-            self.memory(&context.extensions).changes.begin(&self.app.changes, &principal.owner, ear);
+            let legacy = self.legacy(&principal, &context.extensions, &context.peer);
+            legacy.ready(&context.extensions).await;
         }
     }
 
@@ -157,9 +167,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let principal = principal(&context.extensions)?;
-        let ear = || Ear::of(&context.extensions, &context.peer);
-        let changes = &self.memory(&context.extensions).changes;
-        Ok(changes.subscribe(self, &principal.owner, ear, &request.uri).await?)
+        Ok(self.legacy(&principal, &context.extensions, &context.peer).subscribe(&request.uri).await?)
     }
 
     async fn unsubscribe(
@@ -167,8 +175,8 @@ impl ServerHandler for Handler {
         request: UnsubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.memory(&context.extensions).changes.unsubscribe(self, &request.uri);
-        Ok(())
+        let principal = principal(&context.extensions)?;
+        Ok(self.legacy(&principal, &context.extensions, &context.peer).unsubscribe(&request.uri).await?)
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -183,8 +191,17 @@ impl ServerHandler for Handler {
     }
 
     async fn set_level(&self, request: SetLevel, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
-        self.memory(&context.extensions).level.set(&request);
-        Ok(())
+        let principal = principal(&context.extensions)?;
+        if self.caller(&principal, &context).is_sessionless() {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "logging/setLevel", None));
+        }
+        let level = Level::of(&request);
+        let legacy = self.legacy(&principal, &context.extensions, &context.peer);
+        let set = |wishes: &mut Wishes| {
+            wishes.level = Some(level);
+            Ok(())
+        };
+        Ok(legacy.change(set).await?)
     }
 
     /// Only a request of the same session can be named, and a session is its owner's alone.

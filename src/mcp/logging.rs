@@ -5,12 +5,11 @@
 
 #![expect(deprecated, reason = "the protocol keeps logging for a while yet, and clients show it")]
 
-use std::sync::atomic::{AtomicU8, Ordering};
-
 use actors::model::{JobId, JobState};
 use rmcp::RoleServer;
 use rmcp::model::{
-    LoggingMessageNotification, LoggingMessageNotificationParam, ServerNotification, SetLevelRequestParams,
+    LoggingLevel, LoggingMessageNotification, LoggingMessageNotificationParam, ServerNotification,
+    SetLevelRequestParams,
 };
 use rmcp::service::RequestContext;
 use serde::{Deserialize, Serialize};
@@ -40,43 +39,23 @@ pub enum Level {
 }
 
 impl Level {
-    const ALL: [Self; 8] = [
-        Self::Debug,
-        Self::Info,
-        Self::Notice,
-        Self::Warning,
-        Self::Error,
-        Self::Critical,
-        Self::Alert,
-        Self::Emergency,
-    ];
+    /// The level that a session asks for.
+    pub(super) fn of(request: &SetLevel) -> Self {
+        match request.level {
+            LoggingLevel::Debug => Self::Debug,
+            LoggingLevel::Info => Self::Info,
+            LoggingLevel::Notice => Self::Notice,
+            LoggingLevel::Warning => Self::Warning,
+            LoggingLevel::Error => Self::Error,
+            LoggingLevel::Critical => Self::Critical,
+            LoggingLevel::Alert => Self::Alert,
+            LoggingLevel::Emergency => Self::Emergency,
+        }
+    }
 }
 
 /// What a session asks for.
 pub(super) type SetLevel = SetLevelRequestParams;
-
-/// The level that a session set.
-pub(super) struct SessionLevel(AtomicU8);
-
-impl Default for SessionLevel {
-    fn default() -> Self {
-        Self(AtomicU8::new(Level::Info as u8))
-    }
-}
-
-impl SessionLevel {
-    /// `logging/setLevel`.
-    pub(super) fn set(&self, request: &SetLevel) {
-        // Both spell the levels alike, so there is always one.
-        if let Ok(level) = serde_json::from_value::<Level>(json!(request.level)) {
-            self.0.store(level as u8, Ordering::Relaxed);
-        }
-    }
-
-    fn get(&self) -> Level {
-        Level::ALL.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(Level::Info)
-    }
-}
 
 /// The level that a request names for itself.
 ///
@@ -94,10 +73,12 @@ pub(super) fn level_of(context: &RequestContext<RoleServer>) -> Result<Option<Le
 
 impl Caller<'_> {
     /// Whether the caller hears notes as grave as `level`.
-    #[must_use]
-    pub fn hears(&self, level: Level) -> bool {
+    pub async fn hears(&self, level: Level) -> bool {
         let least = match level_of(self.context) {
-            Ok(None) if !self.is_sessionless() => Some(self.handler.memory(&self.context.extensions).level.get()),
+            Ok(None) if !self.is_sessionless() => {
+                let legacy = self.handler.legacy(self.principal, &self.context.extensions, &self.context.peer);
+                Some(legacy.wishes().await.level.unwrap_or(Level::Info))
+            }
             named => named.ok().flatten(),
         };
         least.is_some_and(|least| level >= least)
@@ -105,7 +86,7 @@ impl Caller<'_> {
 
     /// Tells the caller `data` where it hears notes as grave as `level`: on the call's own stream.
     pub async fn note(&self, level: Level, data: Value) {
-        if !self.hears(level) {
+        if !self.hears(level).await {
             return;
         }
         let Ok(level) = serde_json::from_value(json!(level)) else { return };
@@ -142,7 +123,7 @@ impl Remarks {
 }
 
 async fn tell_wait(caller: &Caller<'_>, job: &JobId) {
-    if !caller.hears(Level::Info) {
+    if !caller.hears(Level::Info).await {
         return; // the queue need not be asked
     }
     let Ok(depth) = caller.app.core.ports.queue.depth().await else { return };
@@ -151,13 +132,10 @@ async fn tell_wait(caller: &Caller<'_>, job: &JobId) {
 }
 
 #[test]
-fn a_session_hears_from_its_level_on() {
-    let level = SessionLevel::default();
-    assert_eq!(level.get(), Level::Info);
-    for wanted in Level::ALL {
-        let request = serde_json::from_value(json!({"level": wanted})).expect("a request");
-        level.set(&request);
-        assert_eq!(level.get(), wanted);
+fn levels_are_those_of_the_protocol() {
+    for name in ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] {
+        let request = serde_json::from_value(json!({"level": name})).expect("a request");
+        assert_eq!(json!(Level::of(&request)), name);
     }
-    assert!(Level::ALL.is_sorted());
+    assert!(Level::Debug < Level::Info && Level::Error < Level::Emergency);
 }

@@ -5,15 +5,9 @@
 use actix::Addr;
 use actors::model::Owner;
 use actors::{CoreError, OpenSession, Session};
-use rmcp::RoleServer;
-use rmcp::model::{Extensions, ServerNotification};
-use rmcp::service::Peer;
 use tokio::sync::OnceCell;
 
 use super::calls::Calls;
-use super::logging::SessionLevel;
-use super::sessions::{Conversation, Overheard};
-use super::subscriptions::Legacy;
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::AppError;
@@ -25,10 +19,6 @@ pub(super) struct Memory {
     actor: OnceCell<(Owner, Addr<Session>)>,
     /// Which of its requests became which job.
     pub(super) calls: Calls,
-    /// What it wants to be told of.
-    pub(super) changes: Legacy,
-    /// How grave notes must be to be told.
-    pub(super) level: SessionLevel,
 }
 
 impl Memory {
@@ -52,29 +42,5 @@ impl Memory {
     /// The actor, if somebody asked for it.
     pub(super) fn opened_actor(&self) -> Option<Addr<Session>> {
         self.actor.get().map(|(_, session)| session.clone())
-    }
-}
-
-/// Who hears what no request asked for.
-pub(super) enum Ear {
-    /// A session, whether its half is there or not.
-    Session(Overheard),
-    /// Whoever is at the other end.
-    Peer(Peer<RoleServer>),
-}
-
-impl Ear {
-    /// The one behind a request or notification with these `extensions`, that came from `peer`.
-    pub(super) fn of(extensions: &Extensions, peer: &Peer<RoleServer>) -> Self {
-        let session = extensions.get::<Conversation>().map(Conversation::overheard);
-        session.map_or_else(|| Self::Peer(peer.clone()), Self::Session)
-    }
-
-    /// Says it. Who has gone hears nothing.
-    pub(super) async fn say(&self, note: ServerNotification) {
-        match self {
-            Self::Session(session) => session.say(note),
-            Self::Peer(peer) => drop(peer.send_notification(note).await),
-        }
     }
 }

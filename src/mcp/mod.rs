@@ -60,6 +60,7 @@ use door::Door;
 use offer::Offer;
 use sessions::Sessions;
 use sse::Streams;
+use subscriptions::looker;
 use surface::Surface;
 use talk::Talks;
 
@@ -89,10 +90,12 @@ impl Endpoint {
             .with_cancellation_token(app.hang_up.child_token());
         let sessions = Sessions::new(Arc::clone(&app));
         config.session_store = Some(Arc::clone(&sessions) as _);
-        let talks = Talks { app: Arc::clone(&app), offer: Arc::new(Offer::new(&app, surface)) };
+        let offer = Arc::new(Offer::new(&app, surface));
+        app.changes.look_by(looker(&app, &offer));
+        let talks = Talks { app: Arc::clone(&app), offer };
         let of_talks = talks.clone();
         let service = StreamableHttpService::new(move || Ok(of_talks.handler()), sessions, config);
-        Self { door: web::Data::new(Door { app, service }), talks, streams: Arc::default() }
+        Self { door: web::Data::new(Door { app, talks: talks.clone(), service }), talks, streams: Arc::default() }
     }
 
     /// Adds the endpoint's routes.

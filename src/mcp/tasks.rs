@@ -32,7 +32,6 @@ const POLL_MS: std::ops::RangeInclusive<i128> = 500..=30_000;
 pub(super) async fn get(caller: &Caller<'_>, request: &GetTaskParams) -> Result<GetTaskResult, CallError> {
     let app = caller.app;
     let record = app.core.find(&caller.principal.owner, &id(&request.task_id)?).await?;
-    app.core.keep(&record).await; // whoever can name it relies on it
     Ok(GetTaskResult::new(detailed(app, &record)?))
 }
 

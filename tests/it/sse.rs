@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Caller, ENDLESS, LONG, LONG_ANSWER, Server, keys, kind_of};
 use crate::inspector::{clients, node};
-use crate::wire::{Session, call, job_of, newest};
+use crate::wire::{LIST_CHANGED, Session, call, job_of, newest};
 
 /// A stream of events, in which a comment is an event called `:`.
 struct Frames {
@@ -47,10 +47,16 @@ impl Frames {
     }
 
     /// The next message.
+    /// The next message that is no news of a list.
     async fn message(&mut self) -> Value {
-        let (name, data) = self.next().await.expect("a message");
-        assert_eq!(name, "message", "{data}");
-        serde_json::from_str(&data).expect("JSON")
+        loop {
+            let (name, data) = self.next().await.expect("a message");
+            assert_eq!(name, "message", "{data}");
+            let message: Value = serde_json::from_str(&data).expect("JSON");
+            if message["method"] != LIST_CHANGED {
+                return message;
+            }
+        }
     }
 }
 

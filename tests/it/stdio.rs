@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use crate::harness::{Caller, ENDLESS, ERAS, Mcp, Server, keys, program, signal, store_url};
-use crate::wire::{call, job_of};
+use crate::wire::{LIST_CHANGED, call, job_of};
 
 /// A server that was started by its client. Dropped, it is killed.
 pub(crate) struct Started {
@@ -51,12 +51,17 @@ impl Started {
         self.write(format!("{message}\n").as_bytes()).await;
     }
 
-    /// The next message; `None` once the server has closed its end. Anything else than a message is a failure.
+    /// The next message that is no news of a list; `None` once the server has closed its end. Anything else than a message is a
+    /// failure.
     pub(crate) async fn next(&mut self) -> Option<Value> {
-        let line = self.from.next_line().await.expect("text")?;
-        let message: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        assert_eq!(message["jsonrpc"], "2.0", "{message}");
-        Some(message)
+        loop {
+            let line = self.from.next_line().await.expect("text")?;
+            let message: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            assert_eq!(message["jsonrpc"], "2.0", "{message}");
+            if message["method"] != LIST_CHANGED {
+                return Some(message);
+            }
+        }
     }
 
     /// The answer to request `id`, and what was told before it.

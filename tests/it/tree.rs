@@ -87,7 +87,7 @@ fn each_outside_thing_has_one_door() {
     let here = "tests/it/tree.rs";
     // The client speaks MCP too; the error table has the codes; the arguments are the client's JSON objects.
     // The conformance suite's server brings tools, prompts and resources of its own.
-    // The settings name its log.
+    // The default log filter names a part of it.
     let client = ["src/cli/client/", "src/cli/arguments.rs", "src/cli/demo.rs", "src/config/serve"];
     let mcp = [&["src/mcp/", "src/error", "benches/", "tests/"], &client[..]].concat();
     assert_eq!(strays(&["rmcp::", "rmcp_actix_web"], &mcp), none, "rmcp belongs to src/mcp");

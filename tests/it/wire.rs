@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::harness::Caller;
 
+/// What every session hears when a file or a job's result comes or goes.
+pub(crate) const LIST_CHANGED: &str = "notifications/resources/list_changed";
+
 /// One server-sent event.
 #[derive(Debug)]
 pub(crate) struct Event {
@@ -82,6 +85,9 @@ fn event(block: &str) -> Option<Event> {
     (!data.is_empty()).then(|| Event { name, data: serde_json::from_str(&data).expect("JSON") })
 }
 
+/// Where a request of 2026-07-28 says what its client can do.
+pub(crate) const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+
 /// A request of 2026-07-28.
 pub(crate) fn newest(caller: &Caller, method: &str, params: Value) -> RequestBuilder {
     declaring(caller, &json!({}), method, params)
@@ -91,8 +97,10 @@ pub(crate) fn newest(caller: &Caller, method: &str, params: Value) -> RequestBui
 pub(crate) fn declaring(caller: &Caller, capabilities: &Value, method: &str, mut params: Value) -> RequestBuilder {
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
     params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({"name": "wire", "version": "1"});
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities.clone();
-    let name = params["name"].as_str().or(params["taskId"].as_str()).map(str::to_owned);
+    if params["_meta"][CAPABILITIES].is_null() {
+        params["_meta"][CAPABILITIES] = capabilities.clone();
+    }
+    let name = ["name", "taskId", "uri"].iter().find_map(|field| params[field].as_str()).map(str::to_owned);
     let mut request =
         post(caller, "2026-07-28", &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             .header("Mcp-Method", method);
@@ -170,6 +178,18 @@ impl Session {
         Self { caller: caller.clone(), id: self.id.clone(), initialized: self.initialized.clone() }
     }
 
+    /// The reply to a request.
+    pub(crate) async fn ask(&self, id: u32, method: &str, params: &Value) -> Value {
+        reply(self.request(id, method, params).send().await.expect("an answer")).await
+    }
+
+    /// The session's own stream, for what belongs to no request.
+    pub(crate) async fn stream(&self) -> Events {
+        let request = self.caller.request(Method::GET, "/mcp").header("Accept", "text/event-stream");
+        let request = request.header("MCP-Protocol-Version", SESSION_VERSION).header("Mcp-Session-Id", &self.id);
+        Events::of(request.send().await.expect("an answer"))
+    }
+
     /// Answers what the server asked.
     pub(crate) async fn answer(&self, question: &Value, result: &Value) {
         let body = json!({"jsonrpc": "2.0", "id": question["id"], "result": result});
@@ -182,6 +202,11 @@ impl Session {
         let request = post(&self.caller, SESSION_VERSION, &body).header("Mcp-Session-Id", &self.id);
         assert_eq!(request.send().await.expect("an answer").status(), 202);
     }
+}
+
+/// The reply to a request of 2026-07-28.
+pub(crate) async fn ask(caller: &Caller, method: &str, params: Value) -> Value {
+    reply(newest(caller, method, params).send().await.expect("an answer")).await
 }
 
 /// Everything that was said until the stream's end; the last is the reply.

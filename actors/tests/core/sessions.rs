@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actors::model::{JobId, Owner, SessionId};
 use actors::ports::Clock;
-use actors::{Activity, Call, IdleEnd, OpenSession, Sweep};
+use actors::{Activity, Call, CoreError, IdleEnd, OpenSession, Sweep};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -77,4 +77,30 @@ async fn a_job_gets_the_name_that_its_call_asks_for_once() {
     assert_eq!(listed.len(), 2, "each is listed once");
     let kept = process.core.find(&owner, &name).await.expect("the first is untouched");
     assert_eq!(kept.params, first.record.params);
+}
+
+#[actix::test]
+async fn wishes_are_changed_one_after_the_other() {
+    let world = World::shared().await;
+    let (one, other) = (world.running(1).await, world.running(1).await);
+    let (owner, id) = (Owner::local(), SessionId::random());
+    assert!(one.core.sessions.wishes(&owner, &id).await.expect("store").is_none());
+    assert!(one.core.sessions.wishes_version(&owner, &id).await.expect("store").is_none());
+    let add = |word: &'static str| {
+        move |before: Option<&[u8]>| Ok::<_, CoreError>([before.unwrap_or_default(), word.as_bytes()].concat())
+    };
+    let (first, second) = tokio::join!(
+        one.core.sessions.change_wishes(&owner, &id, add("a")),
+        other.core.sessions.change_wishes(&owner, &id, add("b")),
+    );
+    let versions = [first.expect("changed").1, second.expect("changed").1];
+    let wishes = one.core.sessions.wishes(&owner, &id).await.expect("store").expect("some");
+    assert!(*wishes == *b"ab" || *wishes == *b"ba", "{wishes:?}");
+    let latest = other.core.sessions.wishes_version(&owner, &id).await.expect("store").expect("a version");
+    assert!(versions.contains(&latest));
+    let refused = one.core.sessions.change_wishes(&owner, &id, |_| Err(CoreError::Draining)).await;
+    assert!(refused.is_err() && one.core.sessions.wishes(&owner, &id).await.expect("store").expect("some") == wishes);
+    one.core.sessions.save(&owner, &id, json!({})).await.expect("saved");
+    one.core.sessions.remove(&owner, &id).await.expect("removed");
+    assert!(one.core.sessions.wishes(&owner, &id).await.expect("store").is_none(), "nothing is left");
 }

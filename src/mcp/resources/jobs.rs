@@ -133,7 +133,7 @@ impl Resources for Jobs {
         named(uri).map(|target| target.uri())
     }
 
-    /// Newest first, each followed by its files.
+    /// Those that are over, newest first, each followed by its files.
     async fn list(
         &self,
         caller: &Caller<'_>,
@@ -159,7 +159,9 @@ impl Resources for Jobs {
             if part.shown.len() >= most {
                 return Ok((part.shown, part.next));
             }
-            part.shown.push(job(app, record));
+            if record.state.is_terminal() {
+                part.shown.push(job(app, record));
+            }
             if !part.add_files(record, 0, most) {
                 return Ok((part.shown, part.next));
             }

@@ -40,14 +40,16 @@ pub(super) async fn list(
     caller: &Caller<'_>,
     request: Option<&PaginatedRequestParams>,
 ) -> Result<ListResourcesResult, CallError> {
-    let (first, mut after) = place(request)?;
+    let (first, mut after) = place(surface, request)?;
     let mut shown = Vec::new();
     for (number, family) in surface.resources.iter().enumerate().skip(first) {
         let (some, next) = family.list(caller, after.take().as_deref(), cursor::PAGE - shown.len()).await?;
         shown.extend(some);
         let place = match next {
             Some(next) => Some(format!("{number}:{next}")),
-            None if shown.len() >= cursor::PAGE => Some(format!("{}:", number + 1)),
+            None if shown.len() >= cursor::PAGE && number + 1 < surface.resources.len() => {
+                Some(format!("{}:", number + 1))
+            }
             None => None,
         };
         if let Some(place) = place {
@@ -60,10 +62,11 @@ pub(super) async fn list(
 }
 
 /// Which family a list goes on with, and after what.
-fn place(request: Option<&PaginatedRequestParams>) -> Result<(usize, Option<String>), AppError> {
+fn place(surface: &Surface, request: Option<&PaginatedRequestParams>) -> Result<(usize, Option<String>), AppError> {
     let Some(place) = cursor::read(request)? else { return Ok((0, None)) };
     let parsed = place.split_once(':').and_then(|(number, after)| Some((number.parse().ok()?, after.to_owned())));
-    let (number, after) = parsed.ok_or_else(cursor::unknown)?;
+    let known = parsed.filter(|(number, _)| *number < surface.resources.len());
+    let (number, after) = known.ok_or_else(cursor::unknown)?;
     Ok((number, Some(after).filter(|after| !after.is_empty())))
 }
 

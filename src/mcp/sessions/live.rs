@@ -24,6 +24,7 @@ use super::questions::Questions;
 use super::transport::Half;
 use crate::app::App;
 use crate::mcp::memory::Memory;
+use crate::mcp::subscriptions::Place;
 
 /// When a client is to come again whose connection ends.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
@@ -46,6 +47,8 @@ pub(in crate::mcp) struct Live {
     memory: Memory,
     /// When it was last looked for in the store.
     pub(super) touched: Mutex<OffsetDateTime>,
+    /// What it wants to be told of.
+    place: Place,
     streams: Mutex<Streams>,
 }
 
@@ -80,9 +83,29 @@ impl Conversation {
         &self.0.memory
     }
 
-    /// A way to speak to the session that does not keep it.
-    pub(in crate::mcp) fn overheard(&self) -> Overheard {
-        Overheard(Arc::downgrade(&self.0))
+    /// Its id.
+    pub(in crate::mcp) fn id(&self) -> &SessionId {
+        &self.0.id
+    }
+
+    /// What it wants to be told of.
+    pub(in crate::mcp) fn place(&self) -> &Place {
+        &self.0.place
+    }
+
+    /// Says something on the session's own stream.
+    pub(in crate::mcp) fn say(&self, note: ServerNotification) {
+        self.0.route(ServerJsonRpcMessage::notification(note));
+    }
+
+    /// Whether a client listens to the session's own stream here.
+    pub(in crate::mcp) fn is_heard(&self) -> bool {
+        self.0.is_heard()
+    }
+
+    /// The same for who must not keep the session.
+    pub(in crate::mcp) fn downgrade(&self) -> WeakConversation {
+        WeakConversation(Arc::downgrade(&self.0))
     }
 
     /// The job that a request of the session became, unless it joined another one's.
@@ -91,15 +114,12 @@ impl Conversation {
     }
 }
 
-/// A session that may have ended.
-pub(in crate::mcp) struct Overheard(Weak<Live>);
+/// A session that may be gone.
+pub(in crate::mcp) struct WeakConversation(Weak<Live>);
 
-impl Overheard {
-    /// Says `note` on the session's own stream.
-    pub(in crate::mcp) fn say(&self, note: ServerNotification) {
-        if let Some(live) = self.0.upgrade() {
-            live.own().outlet.say(JsonRpcMessage::notification(note));
-        }
+impl WeakConversation {
+    pub(in crate::mcp) fn upgrade(&self) -> Option<Conversation> {
+        self.0.upgrade().map(Conversation)
     }
 }
 
@@ -153,17 +173,33 @@ impl Live {
             initialize: Mutex::default(),
             questions: Questions::default(),
             memory: Memory::default(),
+            place: Place::default(),
             streams: Mutex::default(),
         }
     }
 
     /// Ends rmcp's half where nobody asked for it for `rest` and it has nothing to do.
     pub(super) fn rest_after(&self, rest: Duration) {
+        if !self.is_heard() {
+            self.place.not_heard(&self.id);
+        }
         let latest = self.app.core.ports.clock.now() - rest;
         let mut half = self.half.lock();
         if half.as_ref().is_some_and(|half| half.used <= latest) && !self.streams.lock().is_answering() {
             *half = None;
         }
+    }
+
+    /// Somebody listens: from here on it matters what the session asks for elsewhere.
+    pub(super) fn wishes_matter(&self) {
+        if !self.app.core.config.exclusive {
+            self.place.heard(&self.app.changes, &self.owner, &self.id);
+        }
+    }
+
+    /// Whether a client listens to the session's own stream here.
+    fn is_heard(&self) -> bool {
+        self.streams.lock().own.as_ref().is_some_and(|own| own.outlet.is_heard())
     }
 
     /// Ends everything that is here.

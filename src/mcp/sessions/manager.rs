@@ -182,6 +182,7 @@ impl Live {
         let own = self.own();
         let listening = self.listen(&own, event);
         own.outlet.say_retry(RETRY);
+        self.wishes_matter();
         listening
     }
 }

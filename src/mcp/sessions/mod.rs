@@ -40,7 +40,7 @@ use rmcp::transport::streamable_http_server::session::SessionState;
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
 use live::Live;
-pub(super) use live::{Conversation, Overheard, Ticket};
+pub(super) use live::{Conversation, Ticket};
 pub(super) use scope::answer_for;
 use transport::SessionTransport;
 

@@ -130,6 +130,11 @@ impl Outlet {
         self.state.lock().ended
     }
 
+    /// Whether anybody listens.
+    pub(super) fn is_heard(&self) -> bool {
+        !self.state.lock().listeners.is_empty()
+    }
+
     /// Sends away who listens now, to come again after a while. What is said goes on.
     pub(super) fn dismiss(&self, after: Duration) {
         let mut state = self.state.lock();

@@ -7,11 +7,11 @@ use actors::model::Owner;
 use futures_util::stream::{self, StreamExt as _};
 use rmcp::ErrorData;
 use rmcp::model::SubscriptionFilter;
-use rmcp::service::{SubscriptionContext, SubscriptionSendError, SubscriptionSink};
+use rmcp::service::SubscriptionContext;
 use tokio::sync::Notify;
 
-use super::{MOST_URIS, too_many, watch};
-use crate::changes::{Lists, News, Ring, Subscription};
+use super::{MOST_URIS, too_many, watch, words};
+use crate::changes::{Lists, Ring, Subscription};
 use crate::mcp::handler::{Handler, principal};
 use crate::mcp::offer::Offer;
 use crate::mcp::resources;
@@ -47,13 +47,15 @@ pub(in crate::mcp) async fn listen(handler: &Handler, context: SubscriptionConte
             () = context.cancelled() => return Ok(()),
             news = subscriber.next() => news,
         };
-        if send(context.sink(), news).await.is_err() {
-            return Ok(()); // the reader has gone
+        for word in words(news) {
+            if context.sink().send(word).await.is_err() {
+                return Ok(()); // the reader has gone
+            }
         }
     }
 }
 
-async fn subscribe(handler: &Handler, owner: &Owner, accepted: &SubscriptionFilter) -> Subscription {
+pub(super) async fn subscribe(handler: &Handler, owner: &Owner, accepted: &SubscriptionFilter) -> Subscription {
     let lists = Lists {
         tools: accepted.tools_list_changed == Some(true),
         prompts: accepted.prompts_list_changed == Some(true),
@@ -62,26 +64,10 @@ async fn subscribe(handler: &Handler, owner: &Owner, accepted: &SubscriptionFilt
     let subscription = handler.app.changes.subscribe(owner, lists, Ring::Bell(Notify::new()));
     let uris = accepted.resource_subscriptions.iter().flatten();
     let watched = stream::iter(uris).for_each_concurrent(LOOKS_AT_ONCE, async |uri: &String| {
-        if let Err(error) = watch(handler, &subscription, owner, uri).await {
+        if let Err(error) = watch(&handler.app, &handler.offer.surface, &subscription, owner, uri).await {
             tracing::debug!(?error, "no first look at what is watched");
         }
     });
     watched.await;
     subscription
-}
-
-async fn send(sink: &SubscriptionSink, news: News) -> Result<(), SubscriptionSendError> {
-    if news.lists.tools {
-        sink.notify_tool_list_changed().await?;
-    }
-    if news.lists.prompts {
-        sink.notify_prompt_list_changed().await?;
-    }
-    if news.lists.resources {
-        sink.notify_resource_list_changed().await?;
-    }
-    for uri in news.updated {
-        sink.notify_resource_updated(uri).await?;
-    }
-    Ok(())
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 
+use super::legacy::WISHES;
 use crate::app::App;
-use crate::changes::Watched;
+use crate::changes::{Looker, Watched};
 use crate::mcp::offer::Offer;
 use crate::mcp::resources;
+use crate::mcp::surface::CallError;
 
 /// How often a watched resource is looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -18,8 +20,18 @@ const EVERY: Duration = Duration::from_secs(2);
 const LOOKS_A_SECOND: usize = 100;
 const AT_ONCE: usize = 8;
 
+/// What begins to look, when there is something to look at.
+pub(in crate::mcp) fn looker(app: &Arc<App>, offer: &Arc<Offer>) -> Looker {
+    let (app, offer) = (Arc::downgrade(app), Arc::clone(offer)); // the app holds it
+    Box::new(move || {
+        if let Some(app) = app.upgrade() {
+            tokio::spawn(look_on(app, Arc::clone(&offer)));
+        }
+    })
+}
+
 /// Looks until nothing is watched any more, or the server ends.
-pub(super) async fn look_on(app: Arc<App>, offer: Arc<Offer>) {
+async fn look_on(app: Arc<App>, offer: Arc<Offer>) {
     loop {
         let watched = app.changes.watched();
         if watched.is_empty() {
@@ -33,13 +45,21 @@ pub(super) async fn look_on(app: Arc<App>, offer: Arc<Offer>) {
     }
 }
 
+async fn version(app: &App, offer: &Offer, watched: &Watched) -> Result<Option<String>, CallError> {
+    let Watched { owner, uri, .. } = watched;
+    match uri.strip_prefix(WISHES).and_then(|session| session.parse().ok()) {
+        Some(session) => Ok(app.core.sessions.wishes_version(owner, &session).await?),
+        None => resources::version(&offer.surface, app, owner, uri).await,
+    }
+}
+
 fn pause(watched: usize) -> Duration {
     let crowd = Duration::from_secs(1) * u32::try_from(watched / LOOKS_A_SECOND).unwrap_or(u32::MAX);
     EVERY.max(crowd)
 }
 
 async fn look(app: &App, offer: &Offer, before: Watched) {
-    match resources::version(&offer.surface, app, &before.owner, &before.uri).await {
+    match version(app, offer, &before).await {
         Ok(version) => app.changes.looked(&before, version.into()),
         Err(error) => tracing::debug!(?error, "store did not answer a look at what is watched, looking again"),
     }
