@@ -33,6 +33,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actors::model::{Owner, SessionId};
+use actors::ports::StoreErrorKind;
 use actors::{Activity, CoreError, IdleEnd, OpenSession};
 use parking_lot::Mutex;
 use rmcp::transport::streamable_http_server::session::SessionState;
@@ -202,7 +203,14 @@ impl Sessions {
         let (Some(owner), Ok(session)) = (scope::owner(), id.parse()) else { return Ok(()) };
         let initialize = serde_json::to_value(&state.initialize_params);
         let initialize = initialize.map_err(|error| CoreError::Session(error.to_string()))?;
-        self.app.core.sessions.save(&owner, &session, initialize).await
+        match self.app.core.sessions.save(&owner, &session, initialize).await {
+            Err(CoreError::Store(error)) if error.kind == StoreErrorKind::Full => {
+                // Whoever has to make room must get in. It lives no longer than this process.
+                tracing::warn!(%error, "no room to keep a session");
+                Ok(())
+            }
+            saved => saved,
+        }
     }
 
     async fn remove_state(&self, id: &str) -> Result<(), CoreError> {
