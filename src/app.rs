@@ -34,6 +34,9 @@ use crate::{http, mcp, queue, stdio};
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long open requests may take to end once the jobs are safe, in seconds.
 const LAST_REQUESTS_SECONDS: u64 = 2;
+/// How long a connection stays open without a request: longer than clients and front ends (Azure's: 240 s) keep theirs, so that
+/// none sends a request on one that is being closed.
+const IDLE_CONNECTION: Duration = Duration::from_mins(5);
 /// How long answers under way get before the streams that carry them are ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -220,6 +223,7 @@ fn listen(
         .tcp_nodelay(true)
         // A client that closed its stream has gone: without this actix notices only when it next writes.
         .h1_allow_half_closed(false)
+        .keep_alive(IDLE_CONNECTION)
         .shutdown_timeout(LAST_REQUESTS_SECONDS)
         .disable_signals()
         .listen(listener)?;

@@ -74,7 +74,7 @@ class Call:
         self.progress.append(notes)
 
         async def on_progress(done, total, _message):
-            if self.calls == 1 and not notes:
+            if not any(self.progress):
                 say({"began": True})
             notes.append([done, total])
 

@@ -43,7 +43,7 @@ async function once(client) {
   progress.push(notes);
   lost = new AbortController();
   const onprogress = ({ progress: done, total }) => {
-    if (progress.length === 1 && notes.length === 0) say({ began: true });
+    if (progress.flat().length === 0) say({ began: true });
     notes.push([done, total]);
   };
   const options = { onprogress, signal: lost.signal, timeout: 600_000 };
