@@ -20,11 +20,7 @@ fi
 
 # Clients that the tests drive: the Inspector, the official TypeScript client, and the SDK that last spoke HTTP+SSE; and a
 # Node that is new enough for them.
-node=24.21.0
-if ! grep -qs "\"version\": \"$node\"" "$CARGO_TARGET_DIR/node/node_modules/node/package.json"; then
-  say "node"
-  npm install --prefix "$CARGO_TARGET_DIR/node" --no-save --no-audit --no-fund "node@$node"
-fi
+bash tests/node.sh
 clients="@modelcontextprotocol/inspector@2.12.0 @modelcontextprotocol/client@2.4.0 @modelcontextprotocol/sdk@1.32.2"
 if [ "$(cat "$CARGO_TARGET_DIR/clients/which" 2>/dev/null)" != "$clients" ]; then
   say "clients"

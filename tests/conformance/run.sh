@@ -6,19 +6,15 @@ cd "$(dirname "$0")/../.."
 here=$PWD/tests/conformance
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/heavylift/target}"
 
-# The suite, and a Node that is new enough for it, whatever the system has.
+# The suite, and a Node that is new enough for it.
 suite=0.2.0-alpha.12
-node=24.21.0
 home=$CARGO_TARGET_DIR/conformance
-modules=$home/node_modules
-machine=$(node -p 'process.platform + "-" + process.arch')
-has() { grep -qs "\"version\": \"$2\"" "$modules/$1/package.json"; }
-if ! has @modelcontextprotocol/conformance "$suite" || ! has "node-$machine" "$node"; then
-  npm install --prefix "$home" --no-save --no-audit --no-fund --ignore-scripts \
-    "@modelcontextprotocol/conformance@$suite" "node-$machine@$node"
+if ! grep -qs "\"version\": \"$suite\"" "$home/node_modules/@modelcontextprotocol/conformance/package.json"; then
+  npm install --prefix "$home" --no-save --no-audit --no-fund --ignore-scripts "@modelcontextprotocol/conformance@$suite"
 fi
-node=$modules/node-$machine/bin/node
-suite=$modules/@modelcontextprotocol/conformance
+bash tests/node.sh
+node=$CARGO_TARGET_DIR/node/node_modules/.bin/node
+suite=$home/node_modules/@modelcontextprotocol/conformance
 tasks=(tasks-lifecycle tasks-capability-negotiation tasks-wire-fields tasks-request-state-removal tasks-mrtr-input
   tasks-request-headers tasks-dispatch-and-envelope tasks-status-notifications tasks-required-task-error
   tasks-mrtr-composition)
