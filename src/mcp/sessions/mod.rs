@@ -49,7 +49,7 @@ use transport::SessionTransport;
 const IDLE: Duration = Duration::from_mins(30);
 
 /// How long rmcp's half of a session stays that nobody asks: it is most of what a session costs, and made anew at once.
-const REST: Duration = Duration::from_secs(10);
+const REST: Duration = Duration::from_secs(1);
 
 /// The sessions that this replica has.
 pub(super) struct Sessions {
