@@ -1,7 +1,7 @@
 //! From actix-web to rmcp's service and back.
 //!
 //! What rmcp does not see to is done here, in this order: the end of the server, doubled headers, the body's size, whose
-//! request it is, the tasks that a listener names, headers at once ([`patience`](super::patience)), the form of a refusal.
+//! request it is, the tasks that a listener names, headers at once ([`patience`]), the form of a refusal.
 
 use std::convert::Infallible;
 use std::sync::Arc;

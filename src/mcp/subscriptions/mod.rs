@@ -2,7 +2,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | `subscriptions/listen` of 2026-07-28 | [`listen`]; over HTTP [`stream`] |
+//! | `subscriptions/listen` of 2026-07-28 | [`mod@listen`]; over HTTP [`stream`] |
 //! | what a session of older protocols asked for, and hears | [`wishes`], [`legacy`] |
 //! | how writes through other replicas are seen | [`look`] |
 

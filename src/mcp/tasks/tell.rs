@@ -1,6 +1,6 @@
 //! `notifications/tasks`: tells whoever listens what becomes of the tasks that they named.
 //!
-//! Joined by the handler of `subscriptions/listen`; which tasks they are was read by [`watched`](super::watched).
+//! Joined by the handler of `subscriptions/listen`; which tasks they are was read by [`mod@super::watched`].
 
 use std::time::Duration;
 
