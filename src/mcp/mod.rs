@@ -84,7 +84,6 @@ impl Endpoint {
         let mut config = StreamableHttpServerConfig::default()
             .with_sse_retry(None) // our streams say it, under names that other replicas know
             .with_sse_keep_alive(Some(KEEP_ALIVE))
-            .with_json_response(true) // costs less where nothing is said before the answer
             .with_allowed_hosts(rules.hosts().to_vec())
             .with_allowed_origins(rules.origins().to_vec())
             .with_max_request_body_bytes(MOST_BODY_BYTES)
