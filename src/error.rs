@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Internal,
     /// There is no tool of that name.
     UnknownTool,
+    /// A running job came to the end of what it may use.
+    ResourceExhausted,
 }
 
 /// One line of the table.
@@ -88,7 +90,7 @@ const PARAMS: i32 = -32602;
 
 /// The table, in the order of [`ErrorKind`].
 #[rustfmt::skip]
-pub const TABLE: [ErrorRow; 16] = [
+pub const TABLE: [ErrorRow; 17] = [
     row(ErrorKind::InvalidParams, "invalid_params", (400, PARAMS), None,
         ("a parameter is missing, unknown, of the wrong type or out of range", "mend the parameter that the message names")),
     row(ErrorKind::NotFound, "not_found", (404, PARAMS), None,
@@ -121,6 +123,8 @@ pub const TABLE: [ErrorRow; 16] = [
         ("a fault of the server's", "report it with the time; the server's log has the rest")),
     row(ErrorKind::UnknownTool, "unknown_tool", (404, PARAMS), None,
         ("there is no tool of that name", "take one that tools/list shows; the message offers the nearest")),
+    row(ErrorKind::ResourceExhausted, "resource_exhausted", (422, PARAMS), None,
+        ("the job came to the end of the memory, processor time, time or room that it may use", "ask for less at once (fewer rows, columns or files, a sample), or have the limit that the message names raised")),
 ];
 
 impl ErrorKind {
@@ -219,6 +223,7 @@ impl From<ToolErrorKind> for ErrorKind {
             ToolErrorKind::BadInput => Self::BadInput,
             ToolErrorKind::Unsupported => Self::Unsupported,
             ToolErrorKind::TooLarge => Self::TooLarge,
+            ToolErrorKind::ResourceExhausted => Self::ResourceExhausted,
             ToolErrorKind::Cancelled => Self::Cancelled,
             ToolErrorKind::NoSpace => Self::NoSpace,
             // A job's state while it runs, and no error where nothing runs.

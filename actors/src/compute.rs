@@ -4,6 +4,8 @@
 //! runs. A rayon worker that waits (for a parallel part of its job, or for Polars' own pool) looks for other work meanwhile;
 //! in a pool that holds nothing but its own job it cannot pick up a stranger's and keep its own waiting below it on the same
 //! stack. Idle slots cost their threads' stacks and no time.
+//!
+//! A slot comes with the memory that its job may use: both are free, or the job waits.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,13 +20,20 @@ pub struct Compute {
     room: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Arc<ThreadPool>>>>,
     slots: usize,
+    /// What all jobs together may use, in [`UNIT`]s.
+    memory: Arc<Semaphore>,
+    units: u32,
 }
+
+/// In what memory is counted: a mebibyte.
+const UNIT: u64 = 1 << 20;
 
 /// The right to run one job. Room is given back when it is dropped, or when the job that was run with it ends.
 pub struct Slot {
     pool: Arc<ThreadPool>,
     idle: Arc<Mutex<Vec<Arc<ThreadPool>>>>,
     _room: OwnedSemaphorePermit,
+    _memory: OwnedSemaphorePermit,
 }
 
 /// The job panicked; the slot lives on.
@@ -33,14 +42,22 @@ pub struct Slot {
 pub struct Panicked(pub String);
 
 impl Compute {
-    /// `slots` slots of `threads` threads each.
+    /// `slots` slots of `threads` threads each, and memory without end.
     ///
     /// # Errors
     /// When the system gives no threads.
     pub fn new(slots: usize, threads: usize) -> Result<Self, ThreadPoolBuildError> {
         let pool = |slot| ThreadPoolBuilder::new().num_threads(threads).thread_name(move |thread| name(slot, thread));
         let idle = (0..slots).map(|slot| pool(slot).build().map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { room: Arc::new(Semaphore::new(slots)), idle: Arc::new(Mutex::new(idle)), slots })
+        let (room, idle) = (Arc::new(Semaphore::new(slots)), Arc::new(Mutex::new(idle)));
+        Ok(Self { room, idle, slots, memory: Arc::new(Semaphore::new(u32::MAX as usize)), units: u32::MAX })
+    }
+
+    /// The same with `bytes` of memory for all jobs together.
+    #[must_use]
+    pub fn with_memory(self, bytes: u64) -> Self {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        Self { memory: Arc::new(Semaphore::new(units as usize)), units, ..self }
     }
 
     /// How many jobs can run at once.
@@ -53,17 +70,30 @@ impl Compute {
         self.room.available_permits()
     }
 
-    /// Waits until a slot is free, without taking it.
-    pub async fn room(&self) {
-        let room = self.room.acquire().await;
-        drop(room.expect("the semaphore is never closed"));
+    /// How many jobs that may use `bytes` each could begin now.
+    pub fn free_for(&self, bytes: u64) -> usize {
+        self.free().min(self.memory.available_permits() / self.share(bytes) as usize)
     }
 
-    /// Takes a slot if one is free.
-    pub fn try_slot(&self) -> Option<Slot> {
+    /// Waits until a slot is free and with it `bytes` of memory, without taking them. Who waits here comes before all that
+    /// only tries: memory is put aside as it comes free.
+    pub async fn room(&self, bytes: u64) {
+        let room = self.room.acquire().await;
+        let memory = self.memory.acquire_many(self.share(bytes)).await;
+        drop((room.expect("the semaphore is never closed"), memory.expect("the semaphore is never closed")));
+    }
+
+    /// Takes a slot for a job that may use `bytes` of memory, if both are free.
+    pub fn try_slot(&self, bytes: u64) -> Option<Slot> {
         let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
+        let memory = Arc::clone(&self.memory).try_acquire_many_owned(self.share(bytes)).ok()?;
         let pool = self.idle.lock().pop().expect("there is a pool for every permit");
-        Some(Slot { pool, idle: Arc::clone(&self.idle), _room: room })
+        Some(Slot { pool, idle: Arc::clone(&self.idle), _room: room, _memory: memory })
+    }
+
+    /// A job that may use more than there is runs alone. Rounded down, so that equal parts of the whole fit into it.
+    fn share(&self, bytes: u64) -> u32 {
+        u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).clamp(1, self.units)
     }
 }
 
@@ -98,7 +128,8 @@ fn name(slot: usize, thread: usize) -> String {
     format!("compute-{slot}-{thread}")
 }
 
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said.
+pub fn said(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
@@ -108,7 +139,7 @@ mod tests {
     use super::*;
 
     fn slot(compute: &Compute) -> Slot {
-        compute.try_slot().expect("a slot is free")
+        compute.try_slot(UNIT).expect("a slot is free")
     }
 
     #[tokio::test]
@@ -117,6 +148,26 @@ mod tests {
         let outcome = slot(&compute).run(|| panic!("no {}", "good")).await;
         assert_eq!(outcome, Err::<(), _>(Panicked("no good".to_owned())));
         assert_eq!(slot(&compute).run(|| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_slot_comes_with_its_memory() {
+        let compute = Compute::new(3, 1).expect("threads").with_memory(10 * UNIT);
+        let first = compute.try_slot(6 * UNIT).expect("all is free");
+        assert_eq!((compute.free(), compute.free_for(6 * UNIT), compute.free_for(4 * UNIT)), (2, 0, 1));
+        assert!(compute.try_slot(6 * UNIT).is_none(), "a slot is free and its memory is not");
+        let second = compute.try_slot(4 * UNIT).expect("it fits beside the first");
+        drop(first);
+        let room = compute.room(10 * UNIT);
+        tokio::pin!(room);
+        assert!(futures_util::poll!(&mut room).is_pending(), "the second has some of it");
+        assert!(compute.try_slot(6 * UNIT).is_none(), "who waits for more is not passed by");
+        drop(second);
+        room.await;
+        assert!(compute.try_slot(100 * UNIT).is_some(), "more than there is runs alone");
+        let odd = Compute::new(3, 1).expect("threads").with_memory(10 * UNIT + 1);
+        let parts: Vec<_> = (0..3).filter_map(|_| odd.try_slot((10 * UNIT + 1) / 3)).collect();
+        assert_eq!(parts.len(), 3, "equal parts of the whole fit into it");
     }
 
     #[tokio::test]

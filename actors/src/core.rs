@@ -2,6 +2,7 @@
 //!
 //! Built once by the server's `app`; handed to each actor and front door. Holds no state of its own but the word "draining".
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +16,10 @@ use crate::cache::InputCache;
 use crate::compute::{Compute, Slot};
 use crate::counters::Counters;
 use crate::error::CoreError;
+use crate::limits::Quota;
 use crate::model::{JobId, JobRecord, Owner};
 use crate::mounts::Mounts;
-use crate::ports::Ports;
+use crate::ports::{InThread, Ports, ToolRunner};
 use crate::records::Records;
 use crate::sessions::Sessions;
 use crate::workspace::Workspace;
@@ -51,6 +53,8 @@ pub struct CoreConfig {
     pub cache_bytes: u64,
     /// What one job may use.
     pub limits: Limits,
+    /// What lowers that for some principals.
+    pub quotas: BTreeMap<Owner, Quota>,
     /// Whether no other process uses the store: then every lease found at start is void, and whoever asks for a job's end
     /// asks here.
     pub exclusive: bool,
@@ -72,6 +76,7 @@ impl CoreConfig {
             scratch,
             cache_bytes: 0,
             limits: Limits::default(),
+            quotas: BTreeMap::new(),
             exclusive: true,
             runs_jobs: true,
         }
@@ -97,8 +102,10 @@ pub struct Core {
     pub cache: InputCache,
     /// What is in motion here.
     pub board: Board,
-    /// Where jobs run.
+    /// When jobs run.
     pub compute: Compute,
+    /// What runs their tools.
+    pub runner: Arc<dyn ToolRunner>,
     /// What happened here since the start.
     pub counters: Arc<Counters>,
     draining: Arc<AtomicBool>,
@@ -106,7 +113,7 @@ pub struct Core {
 }
 
 impl Core {
-    /// The core on `ports`, running `catalogue` in `compute`.
+    /// The core on `ports`, running `catalogue` on the threads of `compute`.
     pub fn new(config: CoreConfig, catalogue: Catalogue, ports: Ports, compute: Compute) -> Self {
         let records = Records::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), config.result_ttl);
         let sessions = Sessions::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), config.session_ttl);
@@ -115,6 +122,7 @@ impl Core {
         let cache = InputCache::new(config.scratch.join(format!("cache-{}", config.replica)), config.cache_bytes);
         Self {
             config: Arc::new(config),
+            runner: Arc::new(InThread(catalogue.clone())),
             catalogue: Arc::new(catalogue),
             ports,
             records,
@@ -136,6 +144,12 @@ impl Core {
         self
     }
 
+    /// The same with `runner` to run the tools.
+    #[must_use]
+    pub fn with_runner(self, runner: Arc<dyn ToolRunner>) -> Self {
+        Self { runner, ..self }
+    }
+
     /// Stops taking new work.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
@@ -151,10 +165,15 @@ impl Core {
         self.hungry.store(hungry, Ordering::Release);
     }
 
+    /// A slot for a job of `owner`, if one is free and its memory is.
+    pub(crate) fn slot_for(&self, owner: &Owner) -> Option<Slot> {
+        self.compute.try_slot(self.limits_of(owner).memory_bytes)
+    }
+
     /// A slot for a job that may run where it came in: one is free, and nobody waits for it.
-    pub(crate) fn free_slot(&self) -> Option<Slot> {
+    pub(crate) fn free_slot(&self, owner: &Owner) -> Option<Slot> {
         let nobody_waits = self.hungry.load(Ordering::Acquire) && !self.is_draining();
-        if nobody_waits { self.compute.try_slot() } else { None }
+        if nobody_waits { self.slot_for(owner) } else { None }
     }
 
     /// The latest known record of an owner's job.

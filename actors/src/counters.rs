@@ -48,7 +48,7 @@ impl Counters {
             ("jobs_accepted", "Calls that became a job here", read(&self.accepted)),
             ("jobs_reused", "Calls that were given a job that there was already", read(&self.reused)),
             ("attempts_started", "Attempts that began here", read(&self.started)),
-            ("attempts_lost", "Attempts found lost with their replica", read(&self.lost)),
+            ("attempts_lost", "Attempts that ended with their process or their replica", read(&self.lost)),
             ("jobs_succeeded", "Jobs that ended here with a result", read(&self.succeeded)),
             ("jobs_failed", "Jobs that ended here with an error", read(&self.failed)),
             ("jobs_cancelled", "Jobs that were cancelled here", read(&self.cancelled)),

@@ -47,7 +47,8 @@ impl Actor for Dispatcher {
 /// Waits for room, then for work, then starts it; until the server drains.
 async fn take_turns(core: Core) {
     while !core.is_draining() {
-        core.compute.room().await;
+        // Quotas only lower what a job may use: with room for this there is room for any.
+        core.compute.room(core.config.limits.memory_bytes).await;
         match look(&core).await {
             Ok(deliveries) => {
                 for delivery in deliveries {
@@ -64,7 +65,8 @@ async fn take_turns(core: Core) {
 
 /// What waits now, or the first to come. Only while nothing waits may a call be run where it came in: it would jump the line.
 async fn look(core: &Core) -> Result<Vec<Delivery>, QueueError> {
-    let (queue, most, lease) = (&core.ports.queue, core.compute.free(), core.config.lease);
+    let (queue, most, lease) =
+        (&core.ports.queue, core.compute.free_for(core.config.limits.memory_bytes), core.config.lease);
     let waiting = queue.receive(most, lease, Duration::ZERO).await?;
     if !waiting.is_empty() {
         return Ok(waiting);
@@ -76,7 +78,7 @@ async fn look(core: &Core) -> Result<Vec<Delivery>, QueueError> {
 }
 
 async fn hand_out(core: &Core, delivery: Delivery) {
-    match core.compute.try_slot() {
+    match core.slot_for(&delivery.message.owner) {
         Some(slot) if !core.is_draining() => {
             let core = core.clone();
             actix::spawn(async move { start(&core, delivery, slot).await });

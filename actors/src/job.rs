@@ -22,7 +22,7 @@ use crate::compute::{Panicked, Slot};
 use crate::core::Core;
 use crate::lifecycle::{self, Step};
 use crate::model::{Cause, JobError, JobOutcome, JobRecord};
-use crate::ports::{Etag, Receipt};
+use crate::ports::{Etag, Receipt, RunFault};
 use crate::records::Versioned;
 
 /// Why an attempt is to end before its tool does.
@@ -99,7 +99,8 @@ impl Job {
         }
         let slot = self.slot.take().expect("an attempt computes once");
         let folder = Arc::clone(&ready.folder);
-        let computed = run::compute(&self.core, slot, &self.record, ready, self.sink(ctx), self.cancel.clone());
+        let (progress, cancel) = (self.sink(ctx), self.cancel.clone());
+        let computed = self.span.in_scope(|| run::compute(&self.core, slot, &self.record, ready, progress, cancel));
         ctx.spawn(computed.into_actor(self).map(move |result, job, ctx| job.computed(result, folder, ctx)));
     }
 
@@ -115,25 +116,36 @@ impl Job {
 
     fn computed(
         &mut self,
-        result: Result<Result<Outcome, ToolError>, Panicked>,
+        result: Result<Result<Outcome, RunFault>, Panicked>,
         folder: Arc<TempDir>,
         ctx: &mut Context<Self>,
     ) {
         match result {
             Ok(Ok(outcome)) => return self.keep(outcome, folder, ctx),
-            Ok(Err(error)) if error.kind == ToolErrorKind::Cancelled => {
-                self.end_stopped(self.stop.unwrap_or(Stop::Cancel), ctx);
-            }
-            Ok(Err(ToolError { questions: Some(questions), .. })) => self.ask(*questions, ctx),
-            Ok(Err(error)) => self.end(JobOutcome::Failed(error.into()), ctx),
-            Err(Panicked(said)) => {
-                self.span.in_scope(|| tracing::error!(%said, "tool panicked"));
-                let message = format!("{} broke on this input; the server's log has the details", self.record.tool);
-                let error = JobError { cause: Cause::Panic, kind: ToolErrorKind::Internal, message };
-                self.end(JobOutcome::Failed(error), ctx);
-            }
+            Ok(Err(fault)) if fault.is_cancelled() => self.end_stopped(self.stop.unwrap_or(Stop::Cancel), ctx),
+            Ok(Err(RunFault::Tool(ToolError { questions: Some(questions), .. }))) => self.ask(*questions, ctx),
+            Ok(Err(RunFault::Tool(error))) => self.end(JobOutcome::Failed(error.into()), ctx),
+            Ok(Err(RunFault::Lost(why))) => self.lost(why, ctx),
+            Ok(Err(RunFault::Panicked(said))) | Err(Panicked(said)) => self.panicked(&said, ctx),
         }
         drop(Discard(folder));
+    }
+
+    fn panicked(&mut self, said: &str, ctx: &mut Context<Self>) {
+        self.span.in_scope(|| tracing::error!(%said, "tool panicked"));
+        let message = format!("{} broke on this input; the server's log has the details", self.record.tool);
+        let error = JobError { cause: Cause::Panic, kind: ToolErrorKind::Internal, message };
+        self.end(JobOutcome::Failed(error), ctx);
+    }
+
+    /// What ran the tool is gone: the job is tried again, unless it is to stop anyway or was lost too often.
+    fn lost(&mut self, why: String, ctx: &mut Context<Self>) {
+        self.core.counters.lost();
+        self.span.in_scope(|| tracing::warn!(%why, "attempt lost"));
+        match self.stop {
+            Some(stop) => self.end_stopped(stop, ctx),
+            None => self.step(Step::Lose(why), ctx),
+        }
     }
 
     /// Puts the job down until somebody answers. Whoever wants it stopped is heard first.
@@ -162,7 +174,7 @@ impl Job {
         match unfinished {
             run::Unfinished::Cancelled => self.end_stopped(Stop::Cancel, ctx),
             run::Unfinished::Failed(error) => self.end(JobOutcome::Failed(error), ctx),
-            run::Unfinished::StoreAway => self.step(Step::Lose, ctx),
+            run::Unfinished::StoreAway => self.lost("the server's store did not answer".to_owned(), ctx),
         }
     }
 
@@ -170,9 +182,9 @@ impl Job {
         match stop {
             Stop::Cancel => self.end(JobOutcome::Cancelled, ctx),
             Stop::Deadline => {
-                let limit = self.core.config.deadline.as_secs();
+                let limit = self.core.deadline_of(&self.record.owner).as_secs();
                 let message = format!("stopped after {limit} seconds, the limit for one job; ask for less at once");
-                let error = JobError { cause: Cause::Deadline, kind: ToolErrorKind::TooLarge, message };
+                let error = JobError { cause: Cause::Deadline, kind: ToolErrorKind::ResourceExhausted, message };
                 self.end(JobOutcome::Failed(error), ctx);
             }
             Stop::HandBack => self.step(Step::Return, ctx),
@@ -234,7 +246,7 @@ impl Actor for Job {
         self.keep_lease(ctx);
         self.hear_cancel(ctx);
         let deadline = Arc::clone(&self.core.ports.clock);
-        let after = self.core.config.deadline;
+        let after = self.core.deadline_of(&self.record.owner);
         let passed = async move { deadline.sleep(after).await };
         ctx.spawn(passed.into_actor(self).map(|(), job, ctx| job.stop_for(Stop::Deadline, ctx)));
     }

@@ -44,7 +44,8 @@ impl Core {
     /// `Store`.
     pub(crate) async fn lose(&self, found: Versioned) -> Result<Option<Versioned>, CoreError> {
         let Versioned { mut record, etag, .. } = found;
-        lifecycle::apply(&mut record, Step::Lose, self.ports.clock.now()).expect("a running job can be lost");
+        let lost = Step::Lose("its server went away".to_owned());
+        lifecycle::apply(&mut record, lost, self.ports.clock.now()).expect("a running job can be lost");
         let etag = match self.records.swap(&record, &etag).await {
             Err(error) if is_conflict(&error) => return Ok(None),
             swapped => swapped?,

@@ -10,6 +10,7 @@
 //! | the actors | [`supervisor`], [`session`], [`dispatcher`], [`job`] |
 //! | the door to the processors | [`compute`] |
 //! | what a job is and how it may change | [`model`], [`lifecycle`] |
+//! | what a job may use | [`limits`] |
 //! | whose attempt it is | `leases` |
 //! | cancels and answers | `settle` |
 //! | inputs on local disk | [`cache`] |
@@ -28,6 +29,7 @@ pub mod keys;
 pub mod layout;
 mod leases;
 pub mod lifecycle;
+pub mod limits;
 pub mod model;
 pub mod mounts;
 pub mod ports;
@@ -44,6 +46,7 @@ pub use crate::core::{Core, CoreConfig};
 pub use board::{Board, Watch};
 pub use compute::Compute;
 pub use error::CoreError;
+pub use limits::Quota;
 pub use mounts::{MountName, Mounts};
 pub use session::{Activity, EndSession, FollowJob, IdleEnd, InUse, LeaveJob, Note, Session, SubmitJob};
 pub use sessions::{SessionRecord, Sessions};

@@ -28,8 +28,8 @@ pub enum Step {
     Finish(JobOutcome),
     /// The holder gives the job back unfinished; this does not count as lost.
     Return,
-    /// The lease ran out, or its holder is known to be dead.
-    Lose,
+    /// The attempt ended without a word from its tool: its process or its replica died, or the lease ran out. With why.
+    Lose(String),
     /// The holder's tool cannot go on without answers.
     Ask(Questions),
     /// Somebody answers. What was not asked, or is answered already, changes nothing.
@@ -59,7 +59,7 @@ pub fn apply(record: &mut JobRecord, step: Step, now: OffsetDateTime) -> Result<
         (JobState::Running, Step::Advance(progress)) => advance(record, progress),
         (JobState::Running, Step::Finish(outcome)) => end(record, outcome, now),
         (JobState::Running, Step::Return) => requeue(record),
-        (JobState::Running, Step::Lose) => lose(record, now),
+        (JobState::Running, Step::Lose(why)) => lose(record, &why, now),
         (JobState::Running, Step::Ask(questions)) => ask(record, questions, now),
         (JobState::InputRequired, Step::Answer(answers)) => answer(record, answers),
         (state, _) => return Err(Refused { state }),
@@ -120,13 +120,15 @@ fn answer(record: &mut JobRecord, answers: Answers) {
     }
 }
 
-fn lose(record: &mut JobRecord, now: OffsetDateTime) {
+fn lose(record: &mut JobRecord, why: &str, now: OffsetDateTime) {
     record.lost += 1;
     if record.lost < MAX_LOST {
-        return requeue(record);
+        requeue(record);
+        record.progress.message = format!("waiting to be tried again: {why}");
+        return;
     }
     let message =
-        format!("the server or its store went away {MAX_LOST} times under this job; call again, or with less to do");
+        format!("the job was lost {MAX_LOST} times and is not tried again; the last time {why}; call with less to do");
     let error = JobError { cause: Cause::WorkerLost, kind: ToolErrorKind::Internal, message };
     end(record, JobOutcome::Failed(error), now);
 }

@@ -109,7 +109,7 @@ impl Core {
         identity: Identity,
         expect: Expect,
     ) -> Result<Submitted, CoreError> {
-        let slot = self.free_slot();
+        let slot = self.free_slot(owner);
         let mut record = self.new_record(owner, call, inputs, &identity.key);
         if slot.is_some() {
             let (claim, now) = (Step::Claim(self.new_lease()), record.submitted_at);
@@ -213,7 +213,7 @@ impl Core {
         let params = call.params.clone();
         let asked = tokio::task::spawn_blocking(move || tool.inputs(&params)).await;
         let specs = asked.map_err(|_| tools::ToolError::internal("the call's parameters could not be examined"))??;
-        self.workspace.resolve(owner, &specs, &self.config.limits).await
+        self.workspace.resolve(owner, &specs, &self.limits_of(owner)).await
     }
 
     /// The job that a call became before, if it still stands for the call.

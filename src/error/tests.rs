@@ -11,7 +11,7 @@ fn the_table_is_in_the_order_of_the_kinds() {
     for (index, row) in TABLE.iter().enumerate() {
         assert_eq!(row.kind as usize, index, "{}", row.name);
     }
-    assert_eq!(ErrorKind::UnknownTool as usize + 1, TABLE.len(), "the last kind has the last line");
+    assert_eq!(ErrorKind::ResourceExhausted as usize + 1, TABLE.len(), "the last kind has the last line");
 }
 
 #[test]

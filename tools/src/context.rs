@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::suggest::did_you_mean;
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// The two folders of one job. Both exist and are empty when the tool starts; whoever runs the tool removes them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Folders {
     /// Where artifacts are written.
     pub output: PathBuf,

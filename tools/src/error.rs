@@ -23,6 +23,9 @@ pub enum ToolErrorKind {
     Unsupported,
     /// A limit would be exceeded: ask for less, or raise the limit.
     TooLarge,
+    /// The job itself came to the end of what it may use (memory, processor time, time, room) while it ran: ask for less at
+    /// once, or raise the limit.
+    ResourceExhausted,
     /// The job was cancelled; nothing to mend.
     Cancelled,
     /// The tool cannot go on without answers: see [`ToolError::questions`]. No failure, and no job ends with it.
@@ -84,6 +87,11 @@ impl ToolError {
     /// Something over a limit.
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::new(ToolErrorKind::TooLarge, message)
+    }
+
+    /// A limit that the running job came to.
+    pub fn exhausted(message: impl Into<String>) -> Self {
+        Self::new(ToolErrorKind::ResourceExhausted, message)
     }
 
     /// A format or operation that is not offered.

@@ -7,8 +7,12 @@ use crate::ToolError;
 /// The bounds of one job; set by the server, never by the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Memory an engine may use before it spills to disk, in bytes.
+    /// Memory that the job may use in all, in bytes.
     pub memory_bytes: u64,
+    /// Processor time that the job may use, in seconds over all its threads; `None` for as much as it takes.
+    pub cpu_seconds: Option<u64>,
+    /// Files that the job may hold open at once.
+    pub max_open_files: u64,
     /// Threads an engine may use.
     pub threads: usize,
     /// Bytes of one input file.
@@ -35,6 +39,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory_bytes: 1 << 30,
+            cpu_seconds: None,
+            max_open_files: 4096,
             threads: 2,
             max_input_bytes: 64 << 30,
             max_output_bytes: 64 << 30,
@@ -50,6 +56,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Memory that an engine may use before it spills to disk, in bytes: what is left goes to what an engine does not count.
+    #[must_use]
+    pub fn engine_memory_bytes(&self) -> u64 {
+        self.memory_bytes / 4 * 3
+    }
+
     /// # Errors
     /// `TooLarge` when a picture of `width` × `height` pixels, as its header says, is over the limits.
     pub fn check_picture(&self, name: &str, width: u32, height: u32) -> Result<(), ToolError> {

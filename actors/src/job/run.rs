@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tempfile::TempDir;
-use tools::{ArtifactFile, Cancel, Context, Folders, Input, Outcome, ProgressSink, ToolError, ToolErrorKind};
+use tools::{ArtifactFile, Cancel, Folders, Input, Outcome, ProgressSink, ToolError, ToolErrorKind};
 
 use crate::cache::{Brought, Held, Version};
 use crate::compute::{Panicked, Slot};
@@ -13,7 +13,7 @@ use crate::core::Core;
 use crate::error::CoreError;
 use crate::layout;
 use crate::model::{Artifact, Cause, JobError, JobInput, JobRecord};
-use crate::ports::{BlobStore, Expect, Key, StoreError, StoreErrorKind};
+use crate::ports::{BlobStore, Expect, Key, Run, RunFault, StoreError, StoreErrorKind};
 use crate::retry;
 
 /// How many files are brought from or to the store at once: each waits for the disk, not for a processor.
@@ -128,13 +128,23 @@ pub(super) fn compute(
     ready: Ready,
     progress: ProgressSink,
     cancel: Cancel,
-) -> impl Future<Output = Result<Result<Outcome, ToolError>, Panicked>> + use<> {
-    let tool = core.catalogue.get(&record.tool).cloned();
-    let (params, limits, answers) = (record.params.clone(), core.config.limits.clone(), record.answers.clone());
+) -> impl Future<Output = Result<Result<Outcome, RunFault>, Panicked>> + use<> {
+    let runner = Arc::clone(&core.runner);
+    let Ready { folder, inputs, folders, held } = ready;
+    let run = Run {
+        owner: record.owner.clone(),
+        tool: record.tool.clone(),
+        params: record.params.clone(),
+        inputs,
+        folders,
+        limits: core.limits_of(&record.owner),
+        answers: record.answers.clone(),
+        progress,
+        cancel,
+    };
+    let span = tracing::Span::current();
     slot.run(move || {
-        let Ready { folder, inputs, folders, held } = ready;
-        let mut ctx = Context::new(inputs, folders, limits, progress, cancel).with_answers(answers);
-        let outcome = tool?.run(&params, &mut ctx);
+        let outcome = span.in_scope(|| runner.run(run));
         // The actor may have gone; what the tool reads and writes must not go before it is done.
         drop((folder, held));
         outcome

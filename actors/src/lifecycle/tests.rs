@@ -43,7 +43,7 @@ fn steps() -> impl Strategy<Value = Step> {
         Just(Step::Finish(done)),
         Just(Step::Finish(JobOutcome::Cancelled)),
         Just(Step::Return),
-        Just(Step::Lose),
+        Just(Step::Lose("its server went away".to_owned())),
         Just(Step::Cancel),
         names().prop_map(|names| Step::Ask(names.into_iter().map(|name| (name, question())).collect())),
         names().prop_map(|names| Step::Answer(names.into_iter().map(|name| (name, Answer::Declined)).collect())),
@@ -94,7 +94,7 @@ fn the_third_loss_is_the_last() {
         assert_eq!(record.state, JobState::Queued);
         let lease = Lease { holder: "a".to_owned(), until: now };
         apply(&mut record, Step::Claim(lease), now).expect("queued");
-        apply(&mut record, Step::Lose, now).expect("running");
+        apply(&mut record, Step::Lose("its server went away".to_owned()), now).expect("running");
     }
     assert!(matches!(record.outcome, Some(JobOutcome::Failed(JobError { cause: Cause::WorkerLost, .. }))));
 }

@@ -89,10 +89,12 @@ pub enum Cause {
     Tool,
     /// The tool panicked.
     Panic,
-    /// Every attempt ended with its replica.
+    /// Every attempt ended with its process or its replica.
     WorkerLost,
     /// It took longer than it may.
     Deadline,
+    /// It came to another limit of one job while it ran.
+    Limit,
     /// An input changed or vanished between acceptance and start.
     InputChanged,
 }
@@ -111,7 +113,8 @@ pub struct JobError {
 
 impl From<ToolError> for JobError {
     fn from(error: ToolError) -> Self {
-        Self { cause: Cause::Tool, kind: error.kind, message: error.message }
+        let cause = if error.kind == ToolErrorKind::ResourceExhausted { Cause::Limit } else { Cause::Tool };
+        Self { cause, kind: error.kind, message: error.message }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One job core after another over one store, as processes come and go.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,9 +8,10 @@ use std::time::Duration;
 use actix::{Actor as _, Addr};
 use actors::model::{JobId, JobRecord, JobState, Owner};
 use actors::ports::memory::{FaultyStore, ManualClock, MemoryQueue, MemoryStore};
-use actors::ports::{BlobStore, Clock, Expect, Ports};
+use actors::ports::{BlobStore, Clock, Expect, Ports, ToolRunner};
 use actors::{
-    Call, Compute, Core, CoreConfig, CoreError, OpenSession, Recover, Session, SubmitJob, Submitted, Supervisor, layout,
+    Call, Compute, Core, CoreConfig, CoreError, OpenSession, Quota, Recover, Session, SubmitJob, Submitted, Supervisor,
+    layout,
 };
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
@@ -29,6 +31,9 @@ pub(crate) struct World {
     pub(crate) runs: Arc<AtomicUsize>,
     /// One queue for all processes at once; without it each has its own, and the store to itself.
     pub(crate) queue: Option<Arc<MemoryQueue>>,
+    /// What runs tools, where not the pool's threads do.
+    runner: Option<Arc<dyn ToolRunner>>,
+    pub(crate) quotas: BTreeMap<Owner, Quota>,
     scratch: TempDir,
 }
 
@@ -45,9 +50,16 @@ impl World {
         let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH));
         let store = Arc::new(MemoryStore::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let scratch = tempfile::tempdir().expect("temporary folder");
-        let world = Self { clock, store, gate: Gate::default(), runs: Arc::default(), queue: None, scratch };
+        let (runner, quotas) = (None, BTreeMap::new());
+        let world =
+            Self { clock, store, gate: Gate::default(), runs: Arc::default(), queue: None, runner, quotas, scratch };
         world.put(&Owner::local(), "in.txt", "three little words").await;
         world
+    }
+
+    /// The same with `runner` to run the tools.
+    pub(crate) fn with_runner(self, runner: Arc<dyn ToolRunner>) -> Self {
+        Self { runner: Some(runner), ..self }
     }
 
     /// A world in which several processes use the store and one queue at the same time.
@@ -84,6 +96,7 @@ impl World {
         let config = CoreConfig {
             deadline: Duration::from_hours(24 * 365),
             cache_bytes: 1 << 20,
+            quotas: self.quotas.clone(),
             exclusive: self.queue.is_none(),
             runs_jobs,
             ..CoreConfig::new(self.scratch.path().to_owned())
@@ -91,7 +104,10 @@ impl World {
         let copy = Copy { gate: self.gate.clone(), runs: Arc::clone(&self.runs) };
         let ask = Ask { runs: Arc::clone(&self.runs) };
         let compute = Compute::new(slots, 1).expect("threads");
-        let core = Core::new(config, Catalogue::default().with(copy).with(ask), ports, compute);
+        let mut core = Core::new(config, Catalogue::default().with(copy).with(ask), ports, compute);
+        if let Some(runner) = &self.runner {
+            core = core.with_runner(Arc::clone(runner));
+        }
         let supervisor = Supervisor::new(core.clone()).start();
         Process { core, faulty, supervisor, clock: Arc::clone(&self.clock) }
     }

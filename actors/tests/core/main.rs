@@ -6,6 +6,7 @@ mod asking;
 mod cancel;
 mod expiry;
 mod isolation;
+mod losses;
 mod replicas;
 mod reuse;
 mod sessions;

@@ -139,7 +139,7 @@ impl Fault {
         }
         let memory = self.kind.contains("Out of Memory") || text.contains("failed to allocate");
         memory.then(|| {
-            ToolError::too_large(
+            ToolError::exhausted(
                 "the job needs more memory than it may use; read fewer columns or rows, or aggregate earlier",
             )
         })

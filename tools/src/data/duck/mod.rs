@@ -73,7 +73,7 @@ fn locked(limits: &Limits, scratch: &Path, paths: &[&PathBuf]) -> duckdb::Result
         "SET errors_as_json = true; SET memory_limit = '{memory}B'; SET temp_directory = {spill}; \
          SET max_temp_directory_size = '{disk}B'; SET allowed_directories = [{folder}]; SET allowed_paths = [{paths}]; \
          SET allow_community_extensions = false; SET enable_external_access = false; SET lock_configuration = true;",
-        memory = limits.memory_bytes,
+        memory = limits.engine_memory_bytes(),
         disk = limits.max_output_bytes,
         spill = text(&scratch.join("spill").to_string_lossy()),
         folder = text(&format!("{}/", scratch.to_string_lossy())),

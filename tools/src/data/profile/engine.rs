@@ -24,7 +24,7 @@ pub(super) fn scan(local: &Path) -> Result<LazyFrame, ToolError> {
 /// One row of aggregates over `frame`.
 ///
 /// # Errors
-/// `Internal`, or `TooLarge` when memory ran out.
+/// `Internal`, or `ResourceExhausted` when memory ran out.
 pub(super) fn ask(frame: &LazyFrame, questions: Vec<Expr>) -> Result<DataFrame, ToolError> {
     collect(frame.clone().select(questions))
 }

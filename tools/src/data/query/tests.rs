@@ -188,7 +188,7 @@ fn a_query_that_needs_too_much_memory_or_disk_is_told_so() {
     let mut ctx = workspace.context("data_query", &params).expect("context");
     ctx.set_limits(limits(|limits| limits.memory_bytes = 32 << 20));
     let error = workspace.run_in("data_query", &params, &mut ctx).expect_err("too large");
-    assert_eq!(error.kind, ToolErrorKind::TooLarge, "{error}");
+    assert_eq!(error.kind, ToolErrorKind::ResourceExhausted, "{error}");
 
     let params =
         json!({"sql": "SELECT range, repeat(range::VARCHAR, 20) AS s FROM range(3000000) ORDER BY hash(range)"});

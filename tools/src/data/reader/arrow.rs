@@ -66,7 +66,7 @@ fn write(
         let batch = batch.and_then(|batch| castings.apply(batch)).map_err(|error| unreadable(input, &error))?;
         rows += batch.num_rows();
         writer.write(&batch).map_err(|error| writing(&what, &error))?;
-        if writer.in_progress_size() as u64 > means.limits.memory_bytes / 8 {
+        if writer.in_progress_size() as u64 > means.limits.engine_memory_bytes() / 8 {
             writer.flush().map_err(|error| writing(&what, &error))?;
         }
     }

@@ -141,8 +141,8 @@ impl<F: Read + Seek> Messages<'_, F> {
                 unpacked = unpacked.saturating_add(self.unpacked(start + at)?);
             }
         }
-        if packed && unpacked > self.limits.memory_bytes {
-            let most = self.limits.memory_bytes;
+        if packed && unpacked > self.limits.engine_memory_bytes() {
+            let most = self.limits.engine_memory_bytes();
             let message =
                 format!("a batch unpacks to {unpacked} bytes, at most {most} are allowed; write smaller batches");
             return Err(Fault::Ours(ToolError::too_large(message)));
