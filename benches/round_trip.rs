@@ -8,7 +8,7 @@
 
 mod support;
 
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use heavylift::app;
@@ -28,10 +28,11 @@ const ROUNDS: usize = 4;
 const ROUND: Duration = Duration::from_secs(1);
 const ALLOWED_SSE_MS: f64 = 1.0;
 
-fn main() {
-    if std::env::args().any(|argument| argument == SERVE) {
-        return serve();
-    }
+fn main() -> ExitCode {
+    support::main(|| if std::env::args().any(|argument| argument == SERVE) { serve() } else { measure() })
+}
+
+fn measure() {
     if !support::is_wanted() {
         return;
     }

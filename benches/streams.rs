@@ -7,7 +7,7 @@
 
 mod support;
 
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use heavylift::app;
@@ -29,10 +29,11 @@ const ALLOWED_KIB: f64 = 32.0;
 const RESUMES: u32 = 200;
 const ALLOWED_RESUME_MS: f64 = 50.0;
 
-fn main() {
-    if std::env::args().any(|argument| argument == SERVE) {
-        return serve();
-    }
+fn main() -> ExitCode {
+    support::main(|| if std::env::args().any(|argument| argument == SERVE) { serve() } else { measure() })
+}
+
+fn measure() {
     if !support::is_wanted() {
         return;
     }

@@ -20,7 +20,9 @@ use crate::auth::{Keyring, SourceRules, authenticate, check_source};
 use crate::changes::Changes;
 use crate::cli::ui;
 use crate::config::snippets::Snippets;
-use crate::config::{MountSource, QueueConfig, Role, ServeConfig, StoreConfig};
+use crate::config::{Isolation, JobConfig, MountSource, QueueConfig, Role, ServeConfig, StoreConfig};
+use crate::lane::sandbox::Sandbox;
+use crate::lane::{Lanes, Plan};
 use crate::links::{LinkKey, Links};
 use crate::mcp::surface::Surface;
 use crate::queue::AzureQueue;
@@ -54,6 +56,8 @@ pub struct App {
     pub links: Arc<Links>,
     /// Who wants to hear of which change.
     pub changes: Changes,
+    /// The processes that jobs run in, where they do.
+    pub lanes: Option<Lanes>,
     /// Cancelled when the server begins to shut down: who waits is told at once.
     pub shutdown: CancellationToken,
     /// Cancelled at the very end, when all answers are out: what is still open then is ended.
@@ -127,9 +131,17 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue, surface: Surfa
     let (ports, door) = Box::pin(open_ports(&config, addr)).await?;
     let scratch = Scratch::take(&config.scratch, &config.store)?;
     config.scratch.clone_from(&scratch.path);
-    let compute = Compute::new(config.workers, config.threads_per_job).context("starting compute threads")?;
+    let compute = compute(&config.jobs)?;
+    let lanes = make_lanes(&config, &ports.clock)?;
+    if let Some(lanes) = &lanes {
+        warm(lanes, &compute);
+    }
     let mounts = Box::pin(mounts(&config, &ports.clock)).await?;
-    let core = Core::new(core_config(&config), catalogue, ports, compute).with_mounts(mounts);
+    let core_config = CoreConfig { quotas: keyring.quotas().clone(), ..core_config(&config) };
+    let mut core = Core::new(core_config, catalogue, ports, compute).with_mounts(mounts);
+    if let Some(lanes) = &lanes {
+        core = core.with_runner(Arc::new(lanes.clone()));
+    }
     let changes = Changes::default();
     let told = changes.clone();
     core.board.tell(Box::new(move |record| told.job(record)));
@@ -142,13 +154,48 @@ pub async fn start(mut config: ServeConfig, catalogue: Catalogue, surface: Surfa
     let base_url = config.base_url(addr);
     let links = Arc::new(make_links(&core, &config, base_url.clone()).await?);
     let (shutdown, hang_up) = (CancellationToken::new(), CancellationToken::new());
-    let app = web::Data::new(App { core, supervisor, config, base_url, links, changes, shutdown, hang_up });
+    let app = web::Data::new(App { core, supervisor, config, base_url, links, changes, lanes, shutdown, hang_up });
     let endpoint = mcp::Endpoint::new(app.clone(), surface, &rules);
     if let Some(door) = door {
         actix_web::rt::spawn(door.serve(endpoint.clone(), app.shutdown.clone()));
     }
     let server = listen(listener, app.clone(), endpoint.clone(), web::Data::new(keyring), rules)?;
     Ok(Running { addr, app, endpoint, server, _scratch: scratch })
+}
+
+fn compute(jobs: &JobConfig) -> anyhow::Result<Compute> {
+    let threads = match jobs.isolation {
+        Isolation::Thread => jobs.threads_per_job,
+        // It only waits for the lane.
+        Isolation::Process => 1,
+    };
+    let compute = Compute::new(jobs.workers, threads).context("starting compute threads")?;
+    Ok(compute.with_memory(jobs.memory_bytes))
+}
+
+/// Starts a lane in every slot: no job is begun in a slot before its lane is ready.
+fn warm(lanes: &Lanes, compute: &Compute) {
+    for _ in 0..compute.slots() {
+        let Some(slot) = compute.try_slot(0) else { return };
+        let lanes = lanes.clone();
+        // It runs whether it is awaited or not.
+        drop(slot.run(move || lanes.warm_one()));
+    }
+}
+
+/// The processes that jobs run in, one of them started where nothing may run unless it is shut in.
+fn make_lanes(config: &ServeConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Lanes>> {
+    let jobs = &config.jobs;
+    if jobs.isolation == Isolation::Thread || config.role == Role::Front {
+        return Ok(None);
+    }
+    let scratch = config.scratch.clone();
+    let plan = Plan { lanes: jobs.workers, threads: jobs.threads_per_job, sandbox: jobs.sandbox, scratch };
+    let lanes = Lanes::new(plan, Arc::clone(clock));
+    if jobs.sandbox == Sandbox::Require {
+        lanes.probe().context("jobs cannot be run as the settings require")?;
+    }
+    Ok(Some(lanes))
 }
 
 /// The store and the queue that the settings name, made where they are missing, and the store's door if it has one.
@@ -283,13 +330,21 @@ async fn make_links(core: &Core, config: &ServeConfig, base_url: String) -> anyh
 
 /// The settings of the job core among those of the server.
 pub(crate) fn core_config(config: &ServeConfig) -> CoreConfig {
-    let limits = Limits { memory_bytes: config.job_memory_bytes, threads: config.threads_per_job, ..Limits::default() };
+    let jobs = &config.jobs;
+    let limits = Limits {
+        memory_bytes: jobs.job_memory_bytes,
+        threads: jobs.threads_per_job,
+        cpu_seconds: jobs.cpu_seconds,
+        max_output_bytes: jobs.output_bytes,
+        max_open_files: jobs.open_files,
+        ..Limits::default()
+    };
     CoreConfig {
         lease: config.lease,
         result_ttl: config.result_ttl,
         session_ttl: config.session_ttl,
         orphan_grace: config.orphan_grace,
-        deadline: config.job_deadline,
+        deadline: jobs.deadline,
         heartbeat: HEARTBEAT,
         cache_bytes: config.cache_bytes,
         limits,

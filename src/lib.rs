@@ -12,6 +12,7 @@
 //! | what a browser is shown | [`pages`] |
 //! | the settings | [`config`] |
 //! | bytes on disk or in Azure, jobs that wait | [`store`], [`queue`] |
+//! | the processes that jobs run in | [`lane`] |
 //! | how Azure is spoken to: tries, time-outs, identity | [`azure`] |
 //! | the server that an AI client starts itself | [`stdio`] |
 //! | what goes wrong, and how it looks outside | [`error`] |
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod http;
+pub mod lane;
 pub mod links;
 pub mod mcp;
 pub mod pages;

@@ -53,11 +53,16 @@ fn store_name(store: &StoreConfig) -> String {
 fn clear(scratch: &Path) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(scratch)?.flatten() {
         let name = entry.file_name();
-        let ours = ["job-", "upload-", "cache-"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
-        if ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            std::fs::remove_dir_all(entry.path())?;
-        } else if ours {
-            std::fs::remove_file(entry.path())?;
+        let ours =
+            ["job-", "lane-", "upload-", "cache-"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+        let removed = match entry.file_type() {
+            Ok(kind) if ours && kind.is_dir() => std::fs::remove_dir_all(entry.path()),
+            Ok(_) if ours => std::fs::remove_file(entry.path()),
+            _ => Ok(()),
+        };
+        // It has a name of its own: nothing depends on its going.
+        if let Err(error) = removed {
+            tracing::warn!(%error, name = %name.display(), "left in the scratch folder");
         }
     }
     Ok(())

@@ -9,10 +9,21 @@ pub(crate) mod nothing;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use heavylift::cli::ui;
+use heavylift::lane;
+use tools::Catalogue;
+
+/// Runs `bench`, or jobs where a server started this program for that.
+pub(crate) fn main(bench: impl FnOnce()) -> ExitCode {
+    if lane::child::is_asked() {
+        return lane::child::main(&Catalogue::standard());
+    }
+    bench();
+    ExitCode::SUCCESS
+}
 
 /// Whether this process is to measure, and not merely tried by `cargo test`.
 pub(crate) fn is_wanted() -> bool {

@@ -1,7 +1,9 @@
 //! The API keys that are known, and the check of a presented one in constant time.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use actors::Quota;
 use actors::model::Owner;
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
@@ -13,13 +15,14 @@ use crate::config::keys::{self, KeyEntry, KeyFileError, KeyHash};
 pub struct Keyring {
     /// `None`: no keys are asked for.
     entries: Option<Vec<KeyEntry>>,
+    quotas: BTreeMap<Owner, Quota>,
 }
 
 impl Keyring {
     /// A server without keys: everything is `local`.
     #[must_use]
     pub fn open() -> Self {
-        Self { entries: None }
+        Self { entries: None, quotas: BTreeMap::new() }
     }
 
     /// The keys of the file at `path`.
@@ -27,7 +30,13 @@ impl Keyring {
     /// # Errors
     /// When the file cannot be used.
     pub fn load(path: &Path) -> Result<Self, KeyFileError> {
-        Ok(Self { entries: Some(keys::read(path)?) })
+        let keys = keys::read(path)?;
+        Ok(Self { entries: Some(keys.entries), quotas: keys.quotas })
+    }
+
+    /// What lowers the limits of some principals' jobs.
+    pub fn quotas(&self) -> &BTreeMap<Owner, Quota> {
+        &self.quotas
     }
 
     /// Whether callers must bring a key.

@@ -9,7 +9,7 @@ use clap::{ArgMatches, Args, Subcommand};
 use super::{CliError, ui};
 use crate::config::keys::NewKey;
 use crate::config::snippets::Snippets;
-use crate::config::{self, ClientArgs, ServeArgs, ServeConfig};
+use crate::config::{self, ClientArgs, ServeArgs, ServeConfig, show_bytes};
 use crate::error;
 
 /// `heavylift config`.
@@ -97,8 +97,10 @@ fn found_out(id: &str, config: &ServeConfig) -> String {
         "store" => config.store.to_string(),
         "mount" => config.mounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         "scratch" => config.scratch.display().to_string(),
-        "workers" => config.workers.to_string(),
-        "threads_per_job" => config.threads_per_job.to_string(),
+        "workers" => config.jobs.workers.to_string(),
+        "threads_per_job" => config.jobs.threads_per_job.to_string(),
+        "memory" => show_bytes(config.jobs.memory_bytes),
+        "job_memory" => show_bytes(config.jobs.job_memory_bytes),
         _ => String::new(),
     }
 }

@@ -9,12 +9,14 @@ use actors::model::JobId;
 use actors::ports::{BlobStore as _, Expect, JobQueue as _, Key, SystemClock};
 use bytes::Bytes;
 use clap::Args;
-use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use super::client::{Era, Server};
 use super::{CliError, ui};
 use crate::auth::Keyring;
-use crate::config::{AzureUrl, ClientArgs, QueueConfig, ServeArgs, ServeConfig, StoreConfig, show_bytes};
+use crate::config::{
+    AzureUrl, ClientArgs, Isolation, QueueConfig, ServeArgs, ServeConfig, StoreConfig, machine_memory, show_bytes,
+};
+use crate::lane::{Lanes, Plan};
 use crate::queue::AzureQueue;
 use crate::store::AzureStore;
 
@@ -89,9 +91,11 @@ fn show(checks: &[Check]) -> Result<(), CliError> {
 fn machine(checks: &mut Vec<Check>, config: &ServeConfig) {
     add(checks, "scratch", folder(&config.scratch));
     let cores = crate::config::available_cores();
-    let cores = format!("{cores}; {} jobs at a time, {} threads each", config.workers, config.threads_per_job);
+    let cores =
+        format!("{cores}; {} jobs at a time, {} threads each", config.jobs.workers, config.jobs.threads_per_job);
     add(checks, "cores", Finding::Fine(cores));
     add(checks, "memory", memory(config));
+    add(checks, "sandbox", sandbox(config));
     if let Some(path) = &config.api_keys {
         let finding = match Keyring::load(path) {
             Ok(_) => Finding::Fine("the file of API keys is in order".to_owned()),
@@ -154,14 +158,37 @@ fn folder(path: &Path) -> Finding {
     }
 }
 
-fn memory(config: &ServeConfig) -> Finding {
-    let system = System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::everything()));
-    let (total, jobs) = (system.total_memory(), config.job_memory_bytes.saturating_mul(config.workers as u64));
-    let text = format!("{} in all; jobs may use {} of it", show_bytes(total), show_bytes(jobs));
-    if jobs <= total {
-        return Finding::Fine(text);
+/// Starts a job's process as a server would, and hears how far it is shut in.
+fn sandbox(config: &ServeConfig) -> Finding {
+    let jobs = &config.jobs;
+    if jobs.isolation == Isolation::Thread {
+        return Finding::Note("none: jobs run in the server's own process (--isolation thread)".to_owned());
     }
-    Finding::Note(format!("{text}: lower --job-memory or --workers"))
+    let Ok(folder) = tempfile::tempdir() else { return Finding::Note("not looked at: no temporary folder".to_owned()) };
+    let scratch = folder.path().to_owned();
+    let plan = Plan { lanes: 1, threads: jobs.threads_per_job, sandbox: jobs.sandbox, scratch };
+    match Lanes::new(plan, Arc::new(SystemClock)).probe() {
+        Ok(offered) if offered.missing.is_empty() => Finding::Fine(offered.to_string()),
+        Ok(offered) => Finding::Note(offered.to_string()),
+        Err(error) => Finding::Fault(format!("a process for jobs cannot be started: {error}")),
+    }
+}
+
+fn memory(config: &ServeConfig) -> Finding {
+    let (total, jobs) = (machine_memory(), &config.jobs);
+    let (all, one) = (show_bytes(jobs.memory_bytes), show_bytes(jobs.job_memory_bytes));
+    let text = format!("{} in all; jobs may use {all} of it, one of them {one}", show_bytes(total));
+    let at_once = usize::try_from(jobs.memory_bytes / jobs.job_memory_bytes).unwrap_or(usize::MAX);
+    if jobs.memory_bytes > total {
+        return Finding::Note(format!("{text}: lower --memory"));
+    }
+    if at_once < jobs.workers {
+        return Finding::Note(format!(
+            "{text}: {at_once} jobs at a time, not {}; lower --job-memory for more",
+            jobs.workers
+        ));
+    }
+    Finding::Fine(text)
 }
 
 /// Whether the address can be bound; one that is taken is fine where a server is meant to run already.

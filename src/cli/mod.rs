@@ -53,7 +53,7 @@ enum Command {
     Config(config::ConfigCommand),
     /// Check this machine, the settings and a running server
     Doctor(doctor::DoctorCommand),
-    /// Run jobs for other processes
+    /// Run the jobs of the server that starts it
     #[command(hide = true)]
     Worker,
 }
@@ -110,7 +110,7 @@ pub async fn run((cli, matches): (Cli, clap::ArgMatches)) -> ExitCode {
         Command::Config(command) => config::run(command, &matches),
         Command::Doctor(command) => Box::pin(doctor::run(command)).await,
         Command::Demo(command) => Box::pin(demo::run(command)).await,
-        Command::Worker => Err(CliError::Usage("worker processes are not in this build yet".to_owned())),
+        Command::Worker => Err(CliError::Usage("worker is started by the server; see heavylift serve".to_owned())),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

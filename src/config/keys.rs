@@ -7,6 +7,9 @@
 //! [[key]]            # the longer form; a name may come again here while its key is being replaced
 //! name = "ada"
 //! hash = "sha256:<64 hex digits>"
+//!
+//! [quota.ada]        # what her jobs may use: see `quotas`
+//! memory = "2GiB"
 //! ```
 //!
 //! A key is 256 random bits, so nobody finds it by trying, and a plain SHA-256 is enough: slow password hashes protect
@@ -17,12 +20,15 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use actors::Quota;
 use actors::model::Owner;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngExt as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
+
+use super::quotas::{self, QuotaEntry};
 
 /// A key's SHA-256.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,6 +66,15 @@ pub struct KeyEntry {
     pub hash: KeyHash,
 }
 
+/// What a file of keys says.
+#[derive(Clone)]
+pub struct Keys {
+    /// Who comes in with what.
+    pub entries: Vec<KeyEntry>,
+    /// What lowers the limits of some.
+    pub quotas: BTreeMap<Owner, Quota>,
+}
+
 /// A file of keys that cannot be used. The message is for whoever starts the server, and names no key.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -72,6 +87,8 @@ struct KeyFile {
     keys: BTreeMap<String, String>,
     #[serde(default)]
     key: Vec<LongEntry>,
+    #[serde(default)]
+    quota: BTreeMap<String, QuotaEntry>,
 }
 
 #[derive(Deserialize)]
@@ -81,22 +98,22 @@ struct LongEntry {
     hash: String,
 }
 
-/// The entries of the file at `path`.
+/// What the file at `path` says.
 ///
 /// # Errors
-/// When it cannot be read, is no such file, holds no key, a bad name or hash, or one key under two names.
-pub fn read(path: &Path) -> Result<Vec<KeyEntry>, KeyFileError> {
+/// When it cannot be read, is no such file, holds no key, a bad name, hash or quota, or one key under two names.
+pub fn read(path: &Path) -> Result<Keys, KeyFileError> {
     let make = "make one with: heavylift config new-key NAME --file FILE";
     let text = std::fs::read_to_string(path)
         .map_err(|error| KeyFileError(format!("the file of API keys cannot be read ({}); {make}", error.kind())))?;
-    let entries = parse(&text)?;
-    if entries.is_empty() {
+    let keys = parse(&text)?;
+    if keys.entries.is_empty() {
         return Err(KeyFileError(format!("the file of API keys holds no key; {make}")));
     }
-    Ok(entries)
+    Ok(keys)
 }
 
-fn parse(text: &str) -> Result<Vec<KeyEntry>, KeyFileError> {
+fn parse(text: &str) -> Result<Keys, KeyFileError> {
     let file: KeyFile = toml::from_str(text)
         .map_err(|error| KeyFileError(format!("the file of API keys is not as it should be: {}", error.message())))?;
     let long = file.key.into_iter().map(|entry| (entry.name, entry.hash));
@@ -109,7 +126,10 @@ fn parse(text: &str) -> Result<Vec<KeyEntry>, KeyFileError> {
         }
         entries.push(entry);
     }
-    Ok(entries)
+    let is_known = |owner: &Owner| entries.iter().any(|entry| entry.owner == *owner);
+    let quotas = quotas::parse(file.quota, is_known)
+        .map_err(|error| KeyFileError(format!("in the file of API keys, {error}")))?;
+    Ok(Keys { entries, quotas })
 }
 
 fn check(name: &str, hash: &str) -> Result<KeyEntry, KeyFileError> {
@@ -186,7 +206,7 @@ mod tests {
         let (ada, bob) = (NewKey::random(owner("ada")), NewKey::random(owner("bob")));
         std::fs::write(&path, format!("[keys]\n{}", ada.line())).expect("write");
         bob.append_to(&path).expect("append");
-        let entries = read(&path).expect("read");
+        let entries = read(&path).expect("read").entries;
         assert_eq!(entries.len(), 2);
         assert!(entries[0].hash == KeyHash::of(&ada.secret) && entries[0].owner == owner("ada"));
         assert!(entries[1].hash == KeyHash::of(&bob.secret) && entries[1].owner == owner("bob"));
@@ -200,10 +220,29 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("keys.toml");
         NewKey::random(owner("ada")).append_to(&path).expect("made");
-        assert_eq!(read(&path).expect("read").len(), 1);
+        assert_eq!(read(&path).expect("read").entries.len(), 1);
         std::fs::write(&path, "[kyes]\n").expect("write");
         assert!(NewKey::random(owner("ada")).append_to(&path).is_err());
         assert_eq!(std::fs::read_to_string(&path).expect("text"), "[kyes]\n");
+    }
+
+    #[test]
+    fn a_quota_is_somebodys() {
+        let line = NewKey::random(owner("ada")).line();
+        let file = |quota: &str| parse(&format!("[keys]\n{line}\n[quota.{quota}\n"));
+        let keys = file("ada]\nmemory = \"2GiB\"\ndeadline = \"5min\"\nfiles = 256").expect("a quota");
+        let quota = &keys.quotas[&owner("ada")];
+        assert_eq!((quota.memory_bytes, quota.open_files, quota.cpu_seconds), (Some(2 << 30), Some(256), None));
+        assert_eq!(quota.deadline, Some(std::time::Duration::from_mins(5)));
+        for (bad, named) in [
+            ("bob]", "nobody of that name"),
+            ("ada]\nmemory = \"much\"", "the quota of ada: \"much\" is not a size"),
+            ("ada]\ncpu = \"0s\"", "the quota of ada"),
+            ("ada]\nmemroy = \"1GiB\"", "memroy"),
+        ] {
+            let error = file(bad).err().expect("a fault").to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 
     #[test]
@@ -214,7 +253,7 @@ mod tests {
             format!("[keys]\nAda = \"{hash}\"\n"),
             format!("[keys]\nada = \"{hash}\"\nbob = \"{hash}\"\n"),
             format!("[[key]]\nname = \"ada\"\nhash = \"{hash}\"\nadmin = true\n"),
-            "[keys]\nada = \"sha256:+a\"".to_owned() + &"0".repeat(62) + "\"",
+            "[keys]\nada = \"sha256:+a\"".to_owned() + "0".repeat(62).as_str() + "\"",
         ] {
             assert!(parse(&bad).is_err(), "{bad}");
         }

@@ -11,9 +11,9 @@ use url::Url;
 
 use super::faults::{Collector, Faults};
 use super::units::{parse_bytes, parse_duration, parse_number};
-use super::{AzureConfig, MountConfig, available_cores, azure, keys, mounts};
+use super::{AzureConfig, JobArgs, JobConfig, MountConfig, azure, keys, mounts};
 
-mod parse;
+pub(super) mod parse;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -82,13 +82,8 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_ROLE", default_value = "all", value_name = "ROLE")]
     role: String,
 
-    /// Jobs that run at the same time; by default the number of cores
-    #[arg(long, env = "HEAVYLIFT_WORKERS", value_name = "NUMBER")]
-    workers: Option<String>,
-
-    /// Threads that one job may use; by default the number of cores
-    #[arg(long, env = "HEAVYLIFT_THREADS_PER_JOB", value_name = "NUMBER")]
-    threads_per_job: Option<String>,
+    #[command(flatten)]
+    jobs: JobArgs,
 
     /// Address under which clients reach the server, for links and for the checks of Host and Origin
     #[arg(long, env = "HEAVYLIFT_PUBLIC_URL", value_name = "URL")]
@@ -161,14 +156,6 @@ pub struct ServeArgs {
     #[arg(long, env = "HEAVYLIFT_ASK_ABOVE_BYTES", default_value = "20GiB", value_name = "SIZE")]
     ask_above_bytes: String,
 
-    /// Memory that one job's engine may use before it spills to disk
-    #[arg(long, env = "HEAVYLIFT_JOB_MEMORY", default_value = "1GiB", value_name = "SIZE")]
-    job_memory: String,
-
-    /// Longest time that one job may run
-    #[arg(long, env = "HEAVYLIFT_JOB_DEADLINE", default_value = "1h", value_name = "TIME")]
-    job_deadline: String,
-
     /// How long a running job's lease lasts unless it is renewed
     #[arg(long, env = "HEAVYLIFT_LEASE", default_value = "60s", value_name = "TIME")]
     lease: String,
@@ -214,10 +201,8 @@ pub struct ServeConfig {
     pub azure: AzureConfig,
     /// Which part of the work this process does.
     pub role: Role,
-    /// How many jobs run at the same time.
-    pub workers: usize,
-    /// How many threads one job may use.
-    pub threads_per_job: usize,
+    /// Where jobs run, and what one may use.
+    pub jobs: JobConfig,
     /// Under which address clients reach the server, where that is not `addr`; ends without a slash.
     pub public_url: Option<String>,
     /// The file of API keys; without it everything belongs to `local`.
@@ -250,10 +235,6 @@ pub struct ServeConfig {
     pub max_upload_bytes: u64,
     /// The bytes of inputs above which a client is asked back; 0 for never.
     pub ask_above_bytes: u64,
-    /// What one job's engine may use.
-    pub job_memory_bytes: u64,
-    /// How long one job may run.
-    pub job_deadline: Duration,
     /// How long a lease lasts.
     pub lease: Duration,
     /// What running jobs get at shutdown.
@@ -271,10 +252,6 @@ impl ServeArgs {
     /// Every fault, each with its flag, its variable and what to write instead.
     pub fn check(&self) -> Result<ServeConfig, Faults> {
         let mut faults = Collector::default();
-        let numbers = |text: &Option<String>| match text {
-            Some(text) => parse_number(text, &(1..=1024)),
-            None => Ok(available_cores() as u64),
-        };
         let role = faults.take("role", parse::role(&self.role));
         let stdio = faults.take("stdio", parse::boolean(&self.stdio));
         let addr = faults.take("addr", parse::addr_or_default(self.addr.as_deref(), stdio == Some(true)));
@@ -290,8 +267,7 @@ impl ServeArgs {
         }
         let identity = faults.take("azure_credential", azure::identity(&self.azure_credential));
         let direct_links = faults.take("direct_links", parse::boolean(&self.direct_links));
-        let workers = faults.take("workers", numbers(&self.workers));
-        let threads_per_job = faults.take("threads_per_job", numbers(&self.threads_per_job));
+        let jobs = self.jobs.check(&mut faults);
         let public_url = faults.take("public_url", self.public_url.as_deref().map(parse::public_url).transpose());
         let api_keys = faults.take("api_keys", self.api_keys.as_deref().map(parse::api_keys).transpose());
         if stdio == Some(true) && (api_keys.as_ref().is_some_and(Option::is_some) || role == Some(Role::Worker)) {
@@ -313,8 +289,6 @@ impl ServeArgs {
         let max_waiting = faults.take("max_waiting", parse_number(&self.max_waiting, &(1..=1_000_000)));
         let max_upload_bytes = faults.take("max_upload_bytes", parse::size(&self.max_upload_bytes, 1));
         let ask_above_bytes = faults.take("ask_above_bytes", parse_bytes(&self.ask_above_bytes));
-        let job_memory_bytes = faults.take("job_memory", parse::size(&self.job_memory, 64 << 20));
-        let job_deadline = faults.take("job_deadline", parse_duration(&self.job_deadline, &(SECOND..=30 * DAY)));
         let lease = faults.take("lease", parse_duration(&self.lease, &(SECOND..=DAY)));
         let drain_grace = faults.take("drain_grace", parse_duration(&self.drain_grace, &(Duration::ZERO..=MAX_DRAIN)));
         let drain_grace = drain_grace.map(|grace| if stdio == Some(true) { grace.min(MAX_STDIO_DRAIN) } else { grace });
@@ -342,8 +316,7 @@ impl ServeArgs {
                 queue: queue?,
                 azure: AzureConfig { identity: identity?, client_id: client_id.clone(), direct_links: direct_links? },
                 role: role?,
-                workers: usize::try_from(workers?).ok()?,
-                threads_per_job: usize::try_from(threads_per_job?).ok()?,
+                jobs: jobs.clone()?,
                 public_url: public_url?,
                 api_keys: api_keys?,
                 allow_anonymous: allow_anonymous?,
@@ -360,8 +333,6 @@ impl ServeArgs {
                 max_waiting: usize::try_from(max_waiting?).ok()?,
                 max_upload_bytes: max_upload_bytes?,
                 ask_above_bytes: ask_above_bytes?,
-                job_memory_bytes: job_memory_bytes?,
-                job_deadline: job_deadline?,
                 lease: lease?,
                 drain_grace: drain_grace?,
                 scratch: scratch?,

@@ -25,6 +25,7 @@ pub(super) async fn ready(app: AppData) -> HttpResponse {
         "queue": said(depth.clone().map(|_| ())),
         "waiting": depth.map(|depth| depth.waiting).ok(),
         "running": core.board.running(),
+        "sandbox": app.lanes.as_ref().map(|lanes| lanes.offered().map_or("not known yet".to_owned(), |offered| offered.to_string())),
         "draining": draining,
     });
     if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }

@@ -44,6 +44,9 @@ fn of_replica(registry: &mut Registry, app: &AppData) {
     gauge(registry, "jobs_running", "Jobs that run on this replica", core.board.running());
     gauge(registry, "slots", "Jobs that can run on this replica at once", core.compute.slots());
     gauge(registry, "slots_free", "Slots of this replica that are free", core.compute.free());
+    let (started, lost) = app.lanes.as_ref().map_or((0, 0), crate::lane::Lanes::counts);
+    registry.register("lanes_started", "Processes for jobs that were started", ConstCounter::new(started));
+    registry.register("lanes_lost", "Processes that ended under their job", ConstCounter::new(lost));
     for (name, help, value) in core.counters.all() {
         registry.register(name, help, ConstCounter::new(value));
     }

@@ -95,6 +95,7 @@ async fn server() -> (web::Data<App>, Keyring, String) {
         base_url: String::new(),
         links: Arc::new(links()),
         changes: Changes::default(),
+        lanes: None,
         shutdown: CancellationToken::new(),
         hang_up: CancellationToken::new(),
     };

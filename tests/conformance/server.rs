@@ -25,12 +25,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use heavylift::app;
 use heavylift::config::ServeConfig;
-use heavylift::telemetry;
+use heavylift::{app, lane, telemetry};
+
+fn main() -> ExitCode {
+    if lane::child::is_asked() { lane::child::main(&offer::catalogue()) } else { run() }
+}
 
 #[actix_web::main]
-async fn main() -> ExitCode {
+async fn run() -> ExitCode {
     let flags: Vec<String> = std::env::args().skip(1).collect();
     match serve(&flags).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -74,7 +74,8 @@ impl AskingServer {
     fn start(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let store = store_url(&folder.path().join("store"));
-        let mut all = vec!["--addr", "127.0.0.1:0", "--store", &store];
+        // In this very process: it could not start itself anew as a lane.
+        let mut all = vec!["--addr", "127.0.0.1:0", "--isolation", "thread", "--store", &store];
         all.extend(flags);
         let config = ServeConfig::from_flags(all).expect("settings");
         let (tell, told) = mpsc::channel();

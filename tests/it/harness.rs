@@ -109,7 +109,16 @@ impl Server {
 
     /// The server that has the conformance suite's tools, over the store of `folder`.
     pub(crate) async fn start_fixture_in(folder: Arc<TempDir>, flags: &[&str]) -> Self {
-        match Self::try_spawn(command(&programs::example("conformance_server")), folder, flags).await {
+        Self::start_example_in("conformance_server", folder, flags).await
+    }
+
+    /// The server that has tools which misbehave, over the store of `folder`.
+    pub(crate) async fn start_hostile_in(folder: Arc<TempDir>, flags: &[&str]) -> Self {
+        Self::start_example_in("hostile_server", folder, flags).await
+    }
+
+    async fn start_example_in(name: &str, folder: Arc<TempDir>, flags: &[&str]) -> Self {
+        match Self::try_spawn(command(&programs::example(name)), folder, flags).await {
             Ok(server) => server,
             Err(NotStarted { status, stderr }) => panic!("the server did not start ({status}):\n{stderr}"),
         }

@@ -22,8 +22,8 @@ type Address = watch::Receiver<Option<String>>;
 
 /// What the clients know: which calls were acknowledged, as which jobs.
 #[derive(Default)]
-struct Known {
-    jobs: Mutex<BTreeMap<String, String>>,
+pub(crate) struct Known {
+    pub(crate) jobs: Mutex<BTreeMap<String, String>>,
     next: AtomicU64,
 }
 
@@ -44,7 +44,7 @@ async fn client(caller: Caller, mut rng: StdRng, known: Arc<Known>, mut server: 
 }
 
 /// One call, new or (after a crash it may be either) one whose answer was lost. False when the server is gone.
-async fn submit(caller: &Caller, rng: &mut StdRng, known: &Known) -> bool {
+pub(crate) async fn submit(caller: &Caller, rng: &mut StdRng, known: &Known) -> bool {
     let newest = known.next.fetch_add(1, Ordering::Relaxed);
     let number = if rng.random_range(0..4) == 0 { rng.random_range(0..=newest) } else { newest };
     let key = format!("call-{number}");
@@ -109,13 +109,13 @@ async fn killed_two_hundred_times_it_loses_nothing() {
 }
 
 /// Passes a random time that no clock measures.
-fn spin(turns: u64) {
+pub(crate) fn spin(turns: u64) {
     for turn in 0..turns {
         std::hint::black_box(turn);
     }
 }
 
-async fn check(caller: &Caller, jobs: &BTreeSet<String>) {
+pub(crate) async fn check(caller: &Caller, jobs: &BTreeSet<String>) {
     let (mut succeeded, mut lost) = (0, 0);
     for job in jobs {
         let view = caller.end_of(job).await;

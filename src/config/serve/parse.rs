@@ -110,10 +110,10 @@ pub(super) fn log_filter(text: &str) -> Parsed<String> {
     parsed.map(|_| text.to_owned()).map_err(|error| format!("{text:?} is not a filter ({error}); {example}"))
 }
 
-pub(super) fn size(text: &str, least: u64) -> Parsed<u64> {
+pub(in crate::config) fn size(text: &str, least: u64) -> Parsed<u64> {
     let bytes = parse_bytes(text)?;
     if bytes >= least {
         return Ok(bytes);
     }
-    Err(format!("{text} is too small; give at least {}", super::super::show_bytes(least)))
+    Err(format!("{text} is too small; give at least {}", crate::config::show_bytes(least)))
 }

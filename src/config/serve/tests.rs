@@ -3,7 +3,8 @@
 use clap::Parser as _;
 
 use super::*;
-use crate::config::AzureIdentity;
+use crate::config::{AzureIdentity, Isolation, available_cores};
+use crate::lane::sandbox::Sandbox;
 
 fn parse(args: &[&str]) -> Result<ServeConfig, Faults> {
     let command = std::iter::once("heavylift serve").chain(args.iter().copied());
@@ -21,12 +22,16 @@ fn the_defaults_hold() {
     assert_eq!(config.store, StoreConfig::Local(PathBuf::from("/data/my jobs")));
     assert_eq!(config.queue, QueueConfig::Local);
     assert_eq!(config.scratch, PathBuf::from("/data/my jobs/scratch"));
-    assert_eq!((config.workers, config.threads_per_job), (available_cores(), available_cores()));
+    let jobs = &config.jobs;
+    assert_eq!((jobs.workers, jobs.threads_per_job), (available_cores(), available_cores()));
+    assert_eq!((jobs.isolation, jobs.sandbox), (Isolation::Process, Sandbox::BestEffort));
+    assert!(jobs.job_memory_bytes * available_cores() as u64 <= jobs.memory_bytes, "all workers can work");
+    assert_eq!((jobs.cpu_seconds, jobs.output_bytes, jobs.open_files), (None, 64 << 30, 4096));
     assert_eq!((config.wait, config.result_ttl), (Duration::from_secs(50), 7 * DAY));
     assert_eq!((config.link_ttl, config.cache_bytes), (DAY, 10 << 30));
     assert_eq!((config.orphan_grace, config.drain_grace), (Duration::from_secs(30), Duration::from_secs(15)));
-    assert_eq!((config.max_waiting, config.max_upload_bytes, config.job_memory_bytes), (10_000, 8 << 30, 1 << 30));
-    assert_eq!((config.job_deadline, config.lease), (Duration::from_hours(1), Duration::from_mins(1)));
+    assert_eq!((config.max_waiting, config.max_upload_bytes), (10_000, 8 << 30));
+    assert_eq!((config.jobs.deadline, config.lease), (Duration::from_hours(1), Duration::from_mins(1)));
     assert_eq!(
         (config.log, config.log_filter.as_str()),
         (LogFormat::Pretty, "info,actix_server=warn,rmcp=error,rmcp::service=off")
@@ -74,6 +79,23 @@ fn what_there_is_not_is_refused_by_name() {
     let alone = "needs a store and a queue that other replicas share";
     assert!(fault(&["--role", "worker"]).contains(alone) && fault(&["--role", "front"]).contains(alone));
     assert!(fault(&["--store", "/var/jobs"]).contains("file:///path"));
+}
+
+#[test]
+fn a_job_has_its_part_of_the_memory() {
+    let jobs = parse(&["--memory", "8GiB", "--workers", "4"]).expect("valid").jobs;
+    assert_eq!((jobs.memory_bytes, jobs.job_memory_bytes), (8 << 30, 2 << 30));
+    let jobs = parse(&["--memory", "8GiB", "--workers", "4", "--job-memory", "6GiB"]).expect("valid").jobs;
+    assert_eq!(jobs.job_memory_bytes, 6 << 30);
+    let oversized = fault(&["--memory", "2GiB", "--job-memory", "3GiB"]);
+    assert!(
+        oversized.contains("--job-memory (HEAVYLIFT_JOB_MEMORY): one job can have no more than all"),
+        "{oversized}"
+    );
+    let faults = fault(&["--isolation", "box", "--sandbox", "maybe", "--job-cpu", "0s", "--job-files", "3"]);
+    for named in ["process or thread", "require, best-effort or off", "--job-cpu", "from 64 to"] {
+        assert!(faults.contains(named), "{named}: {faults}");
+    }
 }
 
 #[test]

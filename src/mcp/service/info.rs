@@ -35,13 +35,16 @@ pub(super) struct InfoOutput {
     picture_formats: [&'static str; 9],
 }
 
-/// What one job may use.
+/// What one job of the caller's may use.
 #[derive(Serialize, JsonSchema)]
 struct LimitsView {
     threads: usize,
     memory_bytes: u64,
+    /// Processor time over all threads; null for as much as it takes.
+    cpu_seconds: Option<u64>,
     max_input_bytes: u64,
     max_output_bytes: u64,
+    max_open_files: u64,
     max_upload_bytes: u64,
     max_pixels: u64,
     max_side: u32,
@@ -80,17 +83,20 @@ impl ServiceTool for Info {
 }
 
 fn limits(caller: &Caller<'_>) -> LimitsView {
-    let (core, config) = (&caller.app.core.config, &caller.app.config);
+    let (core, config, owner) = (&caller.app.core.config, &caller.app.config, &caller.principal.owner);
+    let own = caller.app.core.limits_of(owner);
     LimitsView {
-        threads: core.limits.threads,
-        memory_bytes: core.limits.memory_bytes,
-        max_input_bytes: core.limits.max_input_bytes,
-        max_output_bytes: core.limits.max_output_bytes,
+        threads: own.threads,
+        memory_bytes: own.memory_bytes,
+        cpu_seconds: own.cpu_seconds,
+        max_input_bytes: own.max_input_bytes,
+        max_output_bytes: own.max_output_bytes,
+        max_open_files: own.max_open_files,
         max_upload_bytes: config.max_upload_bytes,
-        max_pixels: core.limits.max_pixels,
-        max_side: core.limits.max_side,
-        max_files: core.limits.max_files,
-        job_deadline_seconds: core.deadline.as_secs(),
+        max_pixels: own.max_pixels,
+        max_side: own.max_side,
+        max_files: own.max_files,
+        job_deadline_seconds: caller.app.core.deadline_of(owner).as_secs(),
         result_ttl_seconds: core.result_ttl.as_secs(),
         wait_seconds: config.wait.as_secs(),
     }
