@@ -120,7 +120,8 @@ impl AnyTool for Spin {
 
 fn lanes(folder: &Path) -> Lanes {
     let scratch = folder.join("lanes");
-    let plan = Plan { lanes: LANES, threads: THREADS, sandbox: Sandbox::BestEffort, scratch };
+    let limits = Limits { threads: THREADS, ..Limits::default() };
+    let plan = Plan { lanes: LANES, limits, sandbox: Sandbox::BestEffort, scratch };
     Lanes::new(plan, Arc::new(SystemClock))
 }
 

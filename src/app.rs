@@ -189,8 +189,8 @@ fn make_lanes(config: &ServeConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Op
     if jobs.isolation == Isolation::Thread || config.role == Role::Front {
         return Ok(None);
     }
-    let scratch = config.scratch.clone();
-    let plan = Plan { lanes: jobs.workers, threads: jobs.threads_per_job, sandbox: jobs.sandbox, scratch };
+    let (limits, scratch) = (job_limits(jobs), config.scratch.clone());
+    let plan = Plan { lanes: jobs.workers, limits, sandbox: jobs.sandbox, scratch };
     let lanes = Lanes::new(plan, Arc::clone(clock));
     if jobs.sandbox == Sandbox::Require {
         lanes.probe().context("jobs cannot be run as the settings require")?;
@@ -328,17 +328,21 @@ async fn make_links(core: &Core, config: &ServeConfig, base_url: String) -> anyh
     Ok(Links::new(key, base_url, config.api_keys.is_some(), ttl, Arc::clone(&core.ports.clock)))
 }
 
-/// The settings of the job core among those of the server.
-pub(crate) fn core_config(config: &ServeConfig) -> CoreConfig {
-    let jobs = &config.jobs;
-    let limits = Limits {
+/// What one job may use.
+pub(crate) fn job_limits(jobs: &JobConfig) -> Limits {
+    Limits {
         memory_bytes: jobs.job_memory_bytes,
         threads: jobs.threads_per_job,
         cpu_seconds: jobs.cpu_seconds,
         max_output_bytes: jobs.output_bytes,
         max_open_files: jobs.open_files,
         ..Limits::default()
-    };
+    }
+}
+
+/// The settings of the job core among those of the server.
+pub(crate) fn core_config(config: &ServeConfig) -> CoreConfig {
+    let jobs = &config.jobs;
     CoreConfig {
         lease: config.lease,
         result_ttl: config.result_ttl,
@@ -347,7 +351,7 @@ pub(crate) fn core_config(config: &ServeConfig) -> CoreConfig {
         deadline: jobs.deadline,
         heartbeat: HEARTBEAT,
         cache_bytes: config.cache_bytes,
-        limits,
+        limits: job_limits(jobs),
         runs_jobs: config.role != Role::Front,
         exclusive: matches!(config.store, StoreConfig::Local(_)),
         ..CoreConfig::new(config.scratch.clone())

@@ -183,7 +183,9 @@ impl Job {
             Stop::Cancel => self.end(JobOutcome::Cancelled, ctx),
             Stop::Deadline => {
                 let limit = self.core.deadline_of(&self.record.owner).as_secs();
-                let message = format!("stopped after {limit} seconds, the limit for one job; ask for less at once");
+                let message = format!(
+                    "stopped after {limit} seconds, the limit for one job; ask for less at once, or have the limit raised (--job-deadline, or your quota)"
+                );
                 let error = JobError { cause: Cause::Deadline, kind: ToolErrorKind::ResourceExhausted, message };
                 self.end(JobOutcome::Failed(error), ctx);
             }

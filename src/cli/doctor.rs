@@ -12,9 +12,10 @@ use clap::Args;
 
 use super::client::{Era, Server};
 use super::{CliError, ui};
+use crate::app::job_limits;
 use crate::auth::Keyring;
 use crate::config::{
-    AzureUrl, ClientArgs, Isolation, QueueConfig, ServeArgs, ServeConfig, StoreConfig, machine_memory, show_bytes,
+    AzureUrl, ClientArgs, Isolation, QueueConfig, Role, ServeArgs, ServeConfig, StoreConfig, machine_memory, show_bytes,
 };
 use crate::lane::{Lanes, Plan};
 use crate::queue::AzureQueue;
@@ -161,12 +162,15 @@ fn folder(path: &Path) -> Finding {
 /// Starts a job's process as a server would, and hears how far it is shut in.
 fn sandbox(config: &ServeConfig) -> Finding {
     let jobs = &config.jobs;
+    if config.role == Role::Front {
+        return Finding::Note("not looked at: with --role front no job runs here".to_owned());
+    }
     if jobs.isolation == Isolation::Thread {
         return Finding::Note("none: jobs run in the server's own process (--isolation thread)".to_owned());
     }
     let Ok(folder) = tempfile::tempdir() else { return Finding::Note("not looked at: no temporary folder".to_owned()) };
     let scratch = folder.path().to_owned();
-    let plan = Plan { lanes: 1, threads: jobs.threads_per_job, sandbox: jobs.sandbox, scratch };
+    let plan = Plan { lanes: 1, limits: job_limits(jobs), sandbox: jobs.sandbox, scratch };
     match Lanes::new(plan, Arc::new(SystemClock)).probe() {
         Ok(offered) if offered.missing.is_empty() => Finding::Fine(offered.to_string()),
         Ok(offered) => Finding::Note(offered.to_string()),

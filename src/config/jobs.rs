@@ -14,7 +14,11 @@ use crate::lane::sandbox::Sandbox;
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
 /// Less than this no engine can work with.
-const LEAST_MEMORY: u64 = 64 << 20;
+pub(super) const LEAST_MEMORY: u64 = 64 << 20;
+/// Less than this no job can write its result with.
+pub(super) const LEAST_OUTPUT: u64 = 1 << 20;
+/// Fewer than these no engine can work with, more no system allows.
+pub(super) const OPEN_FILES: std::ops::RangeInclusive<u64> = 64..=1_000_000;
 
 /// The settings, as written.
 #[derive(Args, Clone, Debug)]
@@ -42,7 +46,7 @@ pub struct JobArgs {
     #[arg(long, env = "HEAVYLIFT_MEMORY", value_name = "SIZE")]
     memory: Option<String>,
 
-    /// Memory that one job may use; engines spill to disk before that. By default an equal part of --memory for each worker
+    /// Memory that one job may use; DuckDB spills to disk before that. By default an equal part of --memory for each worker
     #[arg(long, env = "HEAVYLIFT_JOB_MEMORY", value_name = "SIZE")]
     job_memory: Option<String>,
 
@@ -104,6 +108,10 @@ impl JobArgs {
         let threads_per_job = faults.take("threads_per_job", number_or_cores(self.threads_per_job.as_deref()));
         let isolation = faults.take("isolation", isolation(&self.isolation));
         let sandbox = faults.take("sandbox", sandbox(&self.sandbox));
+        if (isolation, sandbox) == (Some(Isolation::Thread), Some(Sandbox::Require)) {
+            faults
+                .add("sandbox", "require needs jobs in processes of their own; leave out --isolation thread, or this");
+        }
         let memory = self.memory.as_deref().map_or_else(|| Ok(usual_memory()), |text| size(text, LEAST_MEMORY));
         let memory_bytes = faults.take("memory", memory);
         let job_memory = match (&self.job_memory, memory_bytes, workers) {
@@ -124,8 +132,8 @@ impl JobArgs {
         let cpu = |text: &String| parse_duration(text, &(SECOND..=30 * DAY)).map(|time| time.as_secs());
         let cpu_seconds = faults.take("job_cpu", self.job_cpu.as_ref().map(cpu).transpose());
         let deadline = faults.take("job_deadline", parse_duration(&self.job_deadline, &(SECOND..=30 * DAY)));
-        let output_bytes = faults.take("job_output", size(&self.job_output, 1 << 20));
-        let open_files = faults.take("job_files", parse_number(&self.job_files, &(64..=1_000_000)));
+        let output_bytes = faults.take("job_output", size(&self.job_output, LEAST_OUTPUT));
+        let open_files = faults.take("job_files", parse_number(&self.job_files, &OPEN_FILES));
         Some(JobConfig {
             workers: workers?,
             threads_per_job: threads_per_job?,

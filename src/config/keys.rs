@@ -238,6 +238,7 @@ mod tests {
             ("bob]", "nobody of that name"),
             ("ada]\nmemory = \"much\"", "the quota of ada: \"much\" is not a size"),
             ("ada]\ncpu = \"0s\"", "the quota of ada"),
+            ("ada]\nmemory = \"1MiB\"", "too small"),
             ("ada]\nmemroy = \"1GiB\"", "memroy"),
         ] {
             let error = file(bad).err().expect("a fault").to_string();

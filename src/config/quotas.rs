@@ -16,7 +16,9 @@ use actors::Quota;
 use actors::model::Owner;
 use serde::Deserialize;
 
-use super::units::{parse_bytes, parse_duration};
+use super::jobs::{LEAST_MEMORY, LEAST_OUTPUT, OPEN_FILES};
+use super::serve::parse::size;
+use super::units::{parse_duration, parse_number};
 
 /// One principal's table.
 #[derive(Deserialize)]
@@ -50,13 +52,14 @@ pub(super) fn parse(
 
 impl QuotaEntry {
     fn check(self) -> Result<Quota, String> {
-        let bytes = |text: Option<String>| text.as_deref().map(parse_bytes).transpose();
+        let bytes = |text: Option<String>, least| text.map(|text| size(&text, least)).transpose();
+        let files = |number: u64| parse_number(&number.to_string(), &OPEN_FILES);
         Ok(Quota {
-            memory_bytes: bytes(self.memory)?,
+            memory_bytes: bytes(self.memory, LEAST_MEMORY)?,
             cpu_seconds: self.cpu.as_deref().map(time).transpose()?.map(|time| time.as_secs()),
             deadline: self.deadline.as_deref().map(time).transpose()?,
-            output_bytes: bytes(self.output)?,
-            open_files: self.files,
+            output_bytes: bytes(self.output, LEAST_OUTPUT)?,
+            open_files: self.files.map(files).transpose()?,
         })
     }
 }

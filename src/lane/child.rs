@@ -14,16 +14,15 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use rustix::process::{Signal, getpid, kill_process};
-use serde::Serialize;
 use tools::{Cancel, Catalogue, Context, Outcome, Progress, ProgressSink, ToolError};
 
-use super::wire::{Errand, Frames, Setup, Word, frame};
+use super::wire::{Frames, Reply, Request, Setup, frame};
 use super::{limits, sandbox};
 
 /// How often progress is said at most: a talkative tool must not keep the server busy.
 const PROGRESS_EVERY: Duration = Duration::from_millis(20);
 
-/// Whether this process was started to be a lane: asked before anything else is done.
+/// Whether this process was started to be a lane: asked before it has threads.
 pub fn is_asked() -> bool {
     std::env::args().nth(1).is_some_and(|command| command == super::COMMAND)
 }
@@ -45,50 +44,61 @@ fn serve(catalogue: &Catalogue) -> io::Result<()> {
     let Some(setup) = stdin.next::<Setup>()? else {
         return Err(io::Error::other("heavylift worker is started by the server; see heavylift serve"));
     };
-    limits::for_life()?;
+    limits::for_life(&setup.limits)?;
     // What ps and top call it.
+    #[cfg(target_os = "linux")]
     rustix::thread::set_name(c"heavylift-lane")?;
     // While there is one thread: those that are made afterwards are shut in with it.
     let offered = sandbox::enter(setup.sandbox, &setup.read, &setup.write);
-    let pool = ThreadPoolBuilder::new().num_threads(setup.threads).thread_name(|thread| format!("tool-{thread}"));
+    let pool =
+        ThreadPoolBuilder::new().num_threads(setup.limits.threads).thread_name(|thread| format!("tool-{thread}"));
     let pool = pool.build().map_err(io::Error::other)?;
-    out.say(&Word::Ready(offered))?;
-    let (sender, errands) = mpsc::channel();
+    out.say(&Reply::Ready(offered))?;
+    let (sender, requests) = mpsc::channel();
     std::thread::Builder::new().name("orders".to_owned()).spawn(move || listen(stdin, &sender))?;
-    run_all(catalogue, &errands, &pool, &out)
+    run_all(catalogue, &requests, &pool, &out)
 }
 
-fn run_all(catalogue: &Catalogue, errands: &Receiver<Errand>, pool: &ThreadPool, out: &Out) -> io::Result<()> {
-    let progress = Telling::start(out.clone())?;
-    for errand in errands {
+fn run_all(catalogue: &Catalogue, requests: &Receiver<Request>, pool: &ThreadPool, out: &Out) -> io::Result<()> {
+    let progress = ProgressReporter::start(out.clone())?;
+    for request in requests {
         let open = Arc::new(AtomicBool::new(true));
         let sink = progress.sink(&open);
-        let ran = limits::for_job(&errand.limits)
+        let ran = limits::for_job(&request.limits)
             .map_err(|error| ToolError::io("setting the job's limits", &error))
-            .map(|()| catch_unwind(AssertUnwindSafe(|| pool.install(|| run(catalogue, errand, sink)))));
+            .map(|()| catch_unwind(AssertUnwindSafe(|| pool.install(|| run(catalogue, request, sink)))));
         open.store(false, Ordering::Release);
         progress.flush()?;
-        out.say(&match ran {
-            Ok(Ok(Ok(outcome))) => Word::Done(outcome),
-            Ok(Ok(Err(error))) | Err(error) => Word::Failed(error),
-            Ok(Err(panic)) => Word::Panicked(actors::compute::said(&*panic)),
+        out.say_end(&match ran {
+            Ok(Ok(Ok(outcome))) => Reply::Done(outcome),
+            Ok(Ok(Err(error))) | Err(error) => Reply::Failed(error),
+            Ok(Err(panic)) => Reply::Panicked(actors::compute::said(&*panic)),
         })?;
     }
     Ok(())
 }
 
-fn run(catalogue: &Catalogue, errand: Errand, progress: ProgressSink) -> Result<Outcome, ToolError> {
-    let Errand { tool, params, inputs, folders, limits, answers } = errand;
+fn run(catalogue: &Catalogue, request: Request, progress: ProgressSink) -> Result<Outcome, ToolError> {
+    let Request { tool, params, inputs, folders, limits, answers } = request;
     // Nobody raises the flag: whoever wants the job stopped kills the lane.
     let mut ctx = Context::new(inputs, folders, limits, progress, Cancel::default()).with_answers(answers);
     catalogue.get(&tool)?.run(&params, &mut ctx)
 }
 
-/// Hears errands until the server is gone, and then ends this process at once: a tool may be in the middle of its work.
-fn listen(mut stdin: Hearing<io::Stdin>, errands: &Sender<Errand>) {
-    while let Ok(Some(errand)) = stdin.next() {
-        if errands.send(errand).is_err() {
-            return;
+/// Hears requests until the server is gone, and then ends this process at once: a tool may be in the middle of its work.
+fn listen(mut stdin: Hearing<io::Stdin>, requests: &Sender<Request>) {
+    loop {
+        match stdin.next() {
+            Ok(Some(request)) => {
+                if requests.send(request).is_err() {
+                    break;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "a job that cannot be understood: {error}");
+                break;
+            }
         }
     }
     let _ = kill_process(getpid(), Signal::KILL);
@@ -127,20 +137,39 @@ impl Out {
         Ok(Self(Arc::new(Mutex::new(own.into()))))
     }
 
-    fn say(&self, word: &impl Serialize) -> io::Result<()> {
-        self.0.lock().write_all(&frame(word)?)
+    fn say(&self, reply: &Reply) -> io::Result<()> {
+        self.0.lock().write_all(&frame(reply)?)
     }
+
+    /// Says how a job ended; what the server could not take in is an error of the job's.
+    fn say_end(&self, reply: &Reply) -> io::Result<()> {
+        match frame(reply) {
+            Ok(framed) if is_readable(&framed) => self.0.lock().write_all(&framed),
+            _ => {
+                let message =
+                    "the report is too long or too deeply nested to be kept; ask for fewer files, rows or levels";
+                self.say(&Reply::Failed(ToolError::too_large(message)))
+            }
+        }
+    }
+}
+
+/// Whether the server will make of `said` what was meant.
+fn is_readable(said: &[u8]) -> bool {
+    let mut frames = Frames::new();
+    frames.feed(said);
+    matches!(frames.next::<Reply>(), Ok(Some(_)))
 }
 
 /// A thread that tells the latest progress, so that the tool never waits for the server.
 #[derive(Clone)]
-struct Telling {
+struct ProgressReporter {
     latest: Arc<(Mutex<Option<Progress>>, Condvar)>,
     /// Held from the taking of the latest to its having been said.
     mouth: Arc<Mutex<Out>>,
 }
 
-impl Telling {
+impl ProgressReporter {
     fn start(out: Out) -> io::Result<Self> {
         let telling = Self { latest: Arc::default(), mouth: Arc::new(Mutex::new(out)) };
         let own = telling.clone();
@@ -163,7 +192,7 @@ impl Telling {
     fn flush(&self) -> io::Result<()> {
         let out = self.mouth.lock();
         let latest = self.latest.0.lock().take();
-        latest.map_or(Ok(()), |progress| out.say(&Word::Progress(progress)))
+        latest.map_or(Ok(()), |progress| out.say(&Reply::Progress(progress)))
     }
 
     /// Hears a job's progress while `open` stands: threads that it left behind are heard no more.

@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use actors::ports::{Clock, Run, RunFault};
 use time::OffsetDateTime;
-use tools::{Limits, Outcome, ToolError};
+use tools::{Limits, Outcome, Progress, ToolError};
 
-use super::place::{Moved, Place};
-use super::process::{Heard, Process};
+use super::folders::{LaneFolders, Moved};
+use super::process::{Event, Process};
 use super::usage;
-use super::wire::{Errand, Word};
+use super::wire::{Reply, Request};
 use crate::config::show_bytes;
 
 /// How long a cancel or a limit may go unnoticed.
 const TICK: Duration = Duration::from_millis(20);
 /// How often the files that a job wrote are counted: that takes a look at each.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// Characters of a message of progress; every one is kept and sent to whoever watches.
+const MESSAGE_CHARS: usize = 1_000;
 
 /// What a run in a lane came to.
 pub(super) struct Driven {
@@ -36,18 +39,18 @@ enum End {
     Gone,
 }
 
-/// Runs `run` in the lane behind `process`, whose folders are `place`.
-pub(super) fn drive(process: &mut Process, place: &Place, run: &Run, clock: &dyn Clock) -> Driven {
-    let moved = match place.take_in(&run.inputs, &run.folders) {
+/// Runs `run` in the lane behind `process`, whose folders are `folders`.
+pub(super) fn drive(process: &mut Process, folders: &LaneFolders, run: &Run, clock: &dyn Clock) -> Driven {
+    let moved = match folders.take_in(&run.inputs, &run.folders) {
         Ok(moved) => moved,
         Err(error) => return unfit(Err(ToolError::io("handing over the job's files", &error).into())),
     };
-    if let Err(error) = process.say(&errand(run, &moved)) {
+    if let Err(error) = process.say(&request(run, &moved)) {
         tracing::error!(%error, tool = run.tool, "job cannot be told to its process");
         return unfit(Err(ToolError::internal("the job cannot be handed to a process; ask for fewer files").into()));
     }
-    match listen(process, place, run, clock) {
-        End::Said(result) => settle(process, place, &moved, result),
+    match listen(process, folders, run, clock) {
+        End::Said(result) => settle(process, folders, &moved, result),
         End::Killed(error) => {
             process.end();
             unfit(Err(error.into()))
@@ -56,12 +59,20 @@ pub(super) fn drive(process: &mut Process, place: &Place, run: &Run, clock: &dyn
     }
 }
 
+/// Progress with a message that is fit to be read.
+fn shortened(mut progress: Progress) -> Progress {
+    if let Some((end, _)) = progress.message.char_indices().nth(MESSAGE_CHARS) {
+        progress.message.truncate(end);
+    }
+    progress
+}
+
 fn unfit(result: Result<Outcome, RunFault>) -> Driven {
     Driven { result, fit: false }
 }
 
-fn errand(run: &Run, moved: &Moved) -> Errand {
-    Errand {
+fn request(run: &Run, moved: &Moved) -> Request {
+    Request {
         tool: run.tool.clone(),
         params: run.params.clone(),
         inputs: moved.inputs.clone(),
@@ -71,19 +82,19 @@ fn errand(run: &Run, moved: &Moved) -> Errand {
     }
 }
 
-fn listen(process: &mut Process, place: &Place, run: &Run, clock: &dyn Clock) -> End {
-    let mut watch = Watch::new(process.id(), place, &run.limits, clock);
+fn listen(process: &mut Process, folders: &LaneFolders, run: &Run, clock: &dyn Clock) -> End {
+    let mut watch = Watch::new(process.id(), folders, &run.limits, clock);
     loop {
         match process.hear(TICK) {
-            Heard::Word(word) => match *word {
-                Word::Progress(progress) => (run.progress)(progress),
-                Word::Done(outcome) => return End::Said(Ok(outcome)),
-                Word::Failed(error) => return End::Said(Err(error.into())),
-                Word::Panicked(said) => return End::Said(Err(RunFault::Panicked(said))),
-                Word::Ready(_) => return End::Gone,
+            Event::Reply(word) => match *word {
+                Reply::Progress(progress) => (run.progress)(shortened(progress)),
+                Reply::Done(outcome) => return End::Said(Ok(outcome)),
+                Reply::Failed(error) => return End::Said(Err(error.into())),
+                Reply::Panicked(said) => return End::Said(Err(RunFault::Panicked(said))),
+                Reply::Ready(_) => return End::Gone,
             },
-            Heard::Nothing => {}
-            Heard::Gone => return End::Gone,
+            Event::Nothing => {}
+            Event::Gone => return End::Gone,
         }
         if let Err(stopped) = run.cancel.check().and_then(|()| watch.check()) {
             return End::Killed(stopped);
@@ -92,33 +103,38 @@ fn listen(process: &mut Process, place: &Place, run: &Run, clock: &dyn Clock) ->
 }
 
 /// The job's files are out of the lane's reach before anybody looks at them.
-fn settle(process: &Process, place: &Place, moved: &Moved, result: Result<Outcome, RunFault>) -> Driven {
-    if let Err(error) = place.take_out(moved) {
+fn settle(process: &mut Process, folders: &LaneFolders, moved: &Moved, result: Result<Outcome, RunFault>) -> Driven {
+    if let Err(error) = folders.take_out(moved) {
         tracing::warn!(%error, "lane's folder is not as it should be");
         return unfit(result.and_then(|_| Err(ToolError::io("taking the job's files back", &error).into())));
     }
+    // What is committed must not be written to any more, by a thread or a mapping that the tool left behind.
+    let lingers = usage::holds(process.id(), &moved.home.output) || usage::holds(process.id(), &moved.home.scratch);
+    if lingers {
+        process.end();
+    }
     if matches!(result, Err(RunFault::Panicked(_))) {
-        tracing::error!(last_words = process.last_words(), "a tool panicked in its process");
+        tracing::error!(stderr_tail = process.stderr_tail(), "a tool panicked in its process");
         return unfit(result);
     }
     let result = result.map(|outcome| moved.bring_home(outcome));
-    let fit = process.is_quiet() && !matches!(result, Ok(Err(_)));
+    let fit = !lingers && process.is_quiet() && !matches!(result, Ok(Err(_)));
     Driven { result: result.and_then(|brought| Ok(brought?)), fit }
 }
 
 /// What a lane's unasked end means for its job.
 fn post_mortem(process: &mut Process, limits: &Limits) -> RunFault {
     let status = process.end();
-    let last_words = process.last_words();
-    tracing::warn!(?status, last_words, "a job's process ended");
-    if process.has_babbled() {
+    let stderr_tail = process.stderr_tail();
+    tracing::warn!(?status, stderr_tail, "a job's process ended");
+    if process.is_garbled() {
         return RunFault::Lost("its process said what nobody understands".to_owned());
     }
     // What the standard libraries say before they abort.
-    if last_words.contains("memory allocation of ") || last_words.contains("std::bad_alloc") {
+    if stderr_tail.contains("memory allocation of ") || stderr_tail.contains("std::bad_alloc") {
         return out_of_memory(limits, "").into();
     }
-    if last_words.contains("has overflowed its stack") {
+    if stderr_tail.contains("has overflowed its stack") {
         return RunFault::Lost("its process overflowed its stack".to_owned());
     }
     match status {
@@ -140,7 +156,7 @@ fn killed(status: ExitStatus) -> String {
 /// Watches what a lane uses while it has a job.
 struct Watch<'a> {
     pid: u32,
-    place: &'a Place,
+    folders: &'a LaneFolders,
     limits: &'a Limits,
     clock: &'a dyn Clock,
     cpu_before: u64,
@@ -148,9 +164,9 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(pid: u32, place: &'a Place, limits: &'a Limits, clock: &'a dyn Clock) -> Self {
+    fn new(pid: u32, folders: &'a LaneFolders, limits: &'a Limits, clock: &'a dyn Clock) -> Self {
         let cpu_before = usage::of(pid).map_or(0, |usage| usage.cpu_seconds);
-        Self { pid, place, limits, clock, cpu_before, counted: clock.now() }
+        Self { pid, folders, limits, clock, cpu_before, counted: clock.now() }
     }
 
     /// # Errors
@@ -164,9 +180,10 @@ impl<'a> Watch<'a> {
             return Err(out_of_time(self.limits));
         }
         let now = self.clock.now();
-        if now - self.counted >= COUNT_EVERY {
+        // Also when the clock was set back.
+        if (now - self.counted).abs() >= COUNT_EVERY {
             self.counted = now;
-            if usage::of_folder(&self.place.write()) > self.limits.max_output_bytes {
+            if usage::of_folder(&self.folders.write()) > self.limits.max_output_bytes {
                 return Err(too_much_written(self.limits));
             }
         }
@@ -178,21 +195,22 @@ fn out_of_memory(limits: &Limits, reached: &str) -> ToolError {
     let most = show_bytes(limits.memory_bytes);
     ToolError::exhausted(format!(
         "stopped{reached}: one job may use {most} of memory; read fewer columns or rows, filter or sample first, or have \
-         --job-memory raised"
+         the limit raised (--job-memory, or your quota)"
     ))
 }
 
 fn out_of_time(limits: &Limits) -> ToolError {
     let most = limits.cpu_seconds.unwrap_or_default();
     ToolError::exhausted(format!(
-        "stopped after {most} seconds of processor time, the limit for one job; ask for less at once, or have --job-cpu raised"
+        "stopped after {most} seconds of processor time, the limit for one job; ask for less at once, or have the \
+         limit raised (--job-cpu, or your quota)"
     ))
 }
 
 fn too_much_written(limits: &Limits) -> ToolError {
     let most = show_bytes(limits.max_output_bytes);
     ToolError::exhausted(format!(
-        "stopped: one job may write {most}, what it puts down meanwhile included; ask for less at once, or have --job-output \
-         raised"
+        "stopped: one job may write {most}, what it puts down meanwhile included; ask for less at once, or have the \
+         limit raised (--job-output, or your quota)"
     ))
 }

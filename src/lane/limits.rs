@@ -5,13 +5,24 @@ use std::io;
 
 use tools::Limits;
 
-/// Sets what holds for as long as the lane lives. No core files: they would hold the callers' data.
+/// Sets what holds for as long as the lane lives, as bounds that it cannot raise again. No dumps of its memory, which holds the
+/// callers' data: of size 1 the kernel gives them to no program either, see core(5).
+///
+/// # Errors
+/// When the system refuses.
 #[cfg(target_os = "linux")]
-pub(super) fn for_life() -> io::Result<()> {
-    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
+pub(super) fn for_life(limits: &Limits) -> io::Result<()> {
+    rlimit::setrlimit(rlimit::Resource::CORE, 1, 1)?;
+    for (resource, most) in of(limits) {
+        let most = most.min(resource.get_hard()?);
+        resource.set(most, most)?;
+    }
+    // The kernel, where it has to choose, ends a lane before the server. Where that cannot be said, it chooses by size.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    Ok(())
 }
 
-/// Sets what one job may use. Only the soft limits, so that the next job may have more.
+/// Sets what one job may use, which may be less. Only the soft limits, so that the next job may have more.
 ///
 /// Memory is counted by the server, many times a second; the limit here is far above, for what would take it all within one
 /// blink. What a job writes is counted by the server too: here it is the largest single file.
@@ -20,20 +31,24 @@ pub(super) fn for_life() -> io::Result<()> {
 /// When the system allows less than that.
 #[cfg(target_os = "linux")]
 pub(super) fn for_job(limits: &Limits) -> io::Result<()> {
-    use rlimit::Resource;
-    soft(Resource::DATA, limits.memory_bytes.saturating_mul(2).saturating_add(1 << 30))?;
-    soft(Resource::FSIZE, limits.max_output_bytes)?;
-    soft(Resource::NOFILE, limits.max_open_files)
+    of(limits).into_iter().try_for_each(|(resource, most)| {
+        let hard = resource.get_hard()?;
+        resource.set(most.min(hard), hard)
+    })
 }
 
 #[cfg(target_os = "linux")]
-fn soft(resource: rlimit::Resource, value: u64) -> io::Result<()> {
-    let hard = resource.get_hard()?;
-    resource.set(value.min(hard), hard)
+fn of(limits: &Limits) -> [(rlimit::Resource, u64); 3] {
+    let memory = limits.memory_bytes.saturating_mul(2).saturating_add(1 << 30);
+    [
+        (rlimit::Resource::DATA, memory),
+        (rlimit::Resource::FSIZE, limits.max_output_bytes),
+        (rlimit::Resource::NOFILE, limits.max_open_files),
+    ]
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn for_life() -> io::Result<()> {
+pub(super) fn for_life(_: &Limits) -> io::Result<()> {
     Ok(())
 }
 

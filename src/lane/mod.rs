@@ -9,7 +9,7 @@
 //! | the server's side: which lane gets which job | `pool` |
 //! | one job's run in a lane: progress, limits, end | `drive` |
 //! | the process and its pipes | `process` |
-//! | the folders in which both meet | `place` |
+//! | the folders in which both meet | `folders` |
 //! | what a process uses | `usage` |
 //! | what is said through the pipes | `wire` |
 //! | the lane's side | [`child`] |
@@ -17,8 +17,8 @@
 
 pub mod child;
 mod drive;
+mod folders;
 mod limits;
-mod place;
 mod pool;
 mod process;
 pub mod sandbox;

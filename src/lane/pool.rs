@@ -12,26 +12,30 @@ use parking_lot::Mutex;
 use tools::{Limits, Outcome};
 
 use super::drive::{Driven, drive};
-use super::place::Place;
-use super::process::{Heard, Process, Program};
+use super::folders::LaneFolders;
+use super::process::{Event, Process, Program};
 use super::sandbox::{Offered, Sandbox};
 use super::usage;
-use super::wire::{Setup, Word};
+use super::wire::{Reply, Setup};
 
 /// How long a lane may take to be ready, on the busiest machine.
 const START: Duration = Duration::from_mins(1);
 /// After how many jobs a lane is replaced, whatever it may have kept of them.
 const MOST_JOBS: u32 = 200;
-/// With more memory than this, in bytes, or than a quarter of its last job's, a lane at rest is replaced.
+/// With more memory than this a lane at rest is replaced, in bytes.
 const MOST_AT_REST: u64 = 256 << 20;
+/// What a lane has anyway, in bytes.
+const IDLE: u64 = 8 << 20;
+/// How long a slot rests after its lane could not be started.
+const REST: Duration = Duration::from_millis(500);
 
 /// How lanes are to be.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// How many there may be.
     pub lanes: usize,
-    /// Threads of each.
-    pub threads: usize,
+    /// What one job may use at most.
+    pub limits: Limits,
     /// How much they are shut in.
     pub sandbox: Sandbox,
     /// Where their folders are made: on the disk that the jobs' folders are on.
@@ -46,14 +50,16 @@ struct Shared {
     plan: Plan,
     program: Program,
     clock: Arc<dyn Clock>,
-    lanes: Mutex<Standing>,
+    lanes: Mutex<State>,
     offered: OnceLock<Offered>,
+    /// Why the latest lane could not be started, where it could not.
+    fault: Mutex<Option<String>>,
     started: AtomicU64,
     lost: AtomicU64,
 }
 
 #[derive(Default)]
-struct Standing {
+struct State {
     idle: Vec<Lane>,
     /// Those that have a job or are being started.
     busy: usize,
@@ -62,7 +68,7 @@ struct Standing {
 /// One lane at rest.
 pub(super) struct Lane {
     process: Process,
-    place: Place,
+    folders: LaneFolders,
     /// Whose jobs it has run.
     owner: Option<Owner>,
     jobs: u32,
@@ -74,7 +80,7 @@ impl Lanes {
         // The very file that runs, also when another version lies at its path by now.
         let own = PathBuf::from("/proc/self/exe");
         let path = if own.exists() { own } else { std::env::current_exe().unwrap_or(own) };
-        let threads = plan.threads.to_string();
+        let threads = plan.limits.threads.to_string();
         let env = vec![("POLARS_MAX_THREADS", threads.clone()), ("RAYON_NUM_THREADS", threads)];
         Self::of(plan, Program { path, args: vec![super::COMMAND.to_owned()], env }, clock)
     }
@@ -82,7 +88,7 @@ impl Lanes {
     pub(super) fn of(plan: Plan, program: Program, clock: Arc<dyn Clock>) -> Self {
         let (lanes, offered) = (Mutex::default(), OnceLock::new());
         let (started, lost) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self(Arc::new(Shared { plan, program, clock, lanes, offered, started, lost }))
+        Self(Arc::new(Shared { plan, program, clock, lanes, offered, fault: Mutex::default(), started, lost }))
     }
 
     /// Starts one lane and tells how far it is shut in.
@@ -118,6 +124,11 @@ impl Lanes {
         self.0.offered.get().cloned()
     }
 
+    /// Why no lane can be started now, where none can.
+    pub fn fault(&self) -> Option<String> {
+        self.0.fault.lock().clone()
+    }
+
     /// How many lanes were started and how many of them were lost under a job, since the server's start.
     pub fn counts(&self) -> (u64, u64) {
         (self.0.started.load(Ordering::Relaxed), self.0.lost.load(Ordering::Relaxed))
@@ -126,13 +137,17 @@ impl Lanes {
 
 impl ToolRunner for Lanes {
     fn run(&self, run: Run) -> Result<Outcome, RunFault> {
-        run.cancel.check()?;
         let busy = self.0.busy();
-        let mut lane = self.0.take(&run.owner).map_err(|error| {
-            tracing::error!(%error, "lane not started");
-            RunFault::Lost("a process to run in could not be started".to_owned())
-        })?;
-        let Driven { result, fit } = drive(&mut lane.process, &lane.place, &run, &*self.0.clock);
+        let mut lane = loop {
+            run.cancel.check()?;
+            match self.0.take(&run.owner) {
+                Ok(lane) => break lane,
+                // No fault of the job's: it keeps its slot until there is a lane, or its time is over.
+                Err(error) => tracing::error!(%error, "lane not started, trying again"),
+            }
+            std::thread::sleep(REST);
+        };
+        let Driven { result, fit } = drive(&mut lane.process, &lane.folders, &run, &*self.0.clock);
         if matches!(result, Err(RunFault::Lost(_))) {
             self.0.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -195,13 +210,13 @@ impl Shared {
 
     /// Starts a lane if there are fewer than planned.
     fn add(&self) {
-        let busy = self.busy();
-        let lanes = self.lanes.lock();
-        let enough = lanes.idle.len() + lanes.busy > self.plan.lanes;
-        drop(lanes);
-        if enough {
+        let mut lanes = self.lanes.lock();
+        if lanes.idle.len() + lanes.busy >= self.plan.lanes {
             return;
         }
+        lanes.busy += 1;
+        drop(lanes);
+        let busy = Busy(self);
         match self.start() {
             Ok(lane) => self.keep(lane, busy),
             Err(error) => tracing::warn!(%error, "lane not started, trying again with the next job"),
@@ -209,10 +224,16 @@ impl Shared {
     }
 
     fn start(&self) -> io::Result<Lane> {
-        let place = Place::new(&self.plan.scratch)?;
-        let mut process = Process::start(&self.program, place.path())?;
-        let Plan { sandbox, threads, .. } = self.plan;
-        process.say(&Setup { read: place.read(), write: place.write(), sandbox, threads })?;
+        let started = self.try_start();
+        *self.fault.lock() = started.as_ref().err().map(ToString::to_string);
+        started
+    }
+
+    fn try_start(&self) -> io::Result<Lane> {
+        let folders = LaneFolders::new(&self.plan.scratch)?;
+        let mut process = Process::start(&self.program, folders.path())?;
+        let (sandbox, limits) = (self.plan.sandbox, self.plan.limits.clone());
+        process.say(&Setup { read: folders.read(), write: folders.write(), sandbox, limits })?;
         let mut offered = self.ready(&mut process)?;
         if sandbox != Sandbox::Off && usage::of(process.id()).is_none() {
             offered.missing.push("memory and processor time are not limited (no word of them in /proc)".to_owned());
@@ -224,22 +245,22 @@ impl Shared {
         if self.offered.set(offered.clone()).is_ok() && !offered.missing.is_empty() {
             tracing::warn!(sandbox = %offered, "jobs are not shut in wholly");
         }
-        Ok(Lane { process, place, owner: None, jobs: 0 })
+        Ok(Lane { process, folders, owner: None, jobs: 0 })
     }
 
     fn ready(&self, process: &mut Process) -> io::Result<Offered> {
         let until = self.clock.now() + START;
         loop {
             match process.hear(Duration::from_millis(100)) {
-                Heard::Word(word) => match *word {
-                    Word::Ready(offered) => return Ok(offered),
+                Event::Reply(word) => match *word {
+                    Reply::Ready(offered) => return Ok(offered),
                     _ => return Err(io::Error::other("a lane said another word than that it is ready")),
                 },
-                Heard::Nothing if self.clock.now() < until => {}
-                Heard::Nothing => return Err(io::Error::other("a lane took too long to be ready")),
-                Heard::Gone => {
+                Event::Nothing if self.clock.now() < until => {}
+                Event::Nothing => return Err(io::Error::other("a lane took too long to be ready")),
+                Event::Gone => {
                     let status = process.end().map_or_else(String::new, |status| status.to_string());
-                    let said = process.last_words();
+                    let said = process.stderr_tail();
                     return Err(io::Error::other(format!("a lane ended before it was ready: {status} {said}")));
                 }
             }
@@ -250,7 +271,7 @@ impl Shared {
 impl Lane {
     /// Whether it keeps so much that the next job, which may use as much as `limits` say, would miss it.
     fn has_grown(&self, limits: &Limits) -> bool {
-        let most = MOST_AT_REST.min(limits.memory_bytes / 4);
+        let most = MOST_AT_REST.min(IDLE + limits.memory_bytes / 16);
         usage::of(self.process.id()).is_some_and(|usage| usage.memory_bytes > most)
     }
 }

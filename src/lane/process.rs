@@ -15,10 +15,10 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
 
-use super::wire::{Frames, Word, frame};
+use super::wire::{Frames, Reply, frame};
 
 /// How much of a lane's last words is kept, in bytes.
-const LAST_WORDS: usize = 4096;
+const STDERR_TAIL: usize = 4096;
 
 /// How a lane's program is started.
 #[derive(Clone, Debug)]
@@ -36,18 +36,18 @@ pub(super) struct Process {
     /// Until it closes it.
     stderr: Option<ChildStderr>,
     heard: Frames,
-    unsaid: Bytes,
+    outgoing: Bytes,
     /// The end of what it wrote to standard error.
-    last_words: Vec<u8>,
+    stderr_tail: Vec<u8>,
     ended: Option<ExitStatus>,
     /// It said what is no word.
-    babbled: bool,
+    garbled: bool,
 }
 
 /// What comes of listening for a while.
 #[derive(Debug)]
-pub(super) enum Heard {
-    Word(Box<Word>),
+pub(super) enum Event {
+    Reply(Box<Reply>),
     Nothing,
     /// It has ended, or can no longer be understood.
     Gone,
@@ -55,7 +55,7 @@ pub(super) enum Heard {
 
 /// What is in the pipe that a lane speaks through.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum There {
+enum PipeState {
     More,
     Nothing,
     End,
@@ -83,17 +83,17 @@ impl Process {
         for pipe in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {
             fcntl_setfl(pipe, fcntl_getfl(pipe)? | OFlags::NONBLOCK)?;
         }
-        let (heard, unsaid) = (Frames::new(), Bytes::new());
+        let (heard, outgoing) = (Frames::new(), Bytes::new());
         Ok(Self {
             child,
             stdin,
             stdout,
             stderr: Some(stderr),
             heard,
-            unsaid,
-            last_words: Vec::new(),
+            outgoing,
+            stderr_tail: Vec::new(),
             ended: None,
-            babbled: false,
+            garbled: false,
         })
     }
 
@@ -103,19 +103,19 @@ impl Process {
 
     /// Whether all is said and heard: a lane that says more than it was asked is not to be trusted with another job.
     pub(super) fn is_quiet(&self) -> bool {
-        self.unsaid.is_empty() && self.heard.is_empty()
+        self.outgoing.is_empty() && self.heard.is_empty()
     }
 
     /// Says `message`, as far as the pipe takes it; the rest goes while it is listened to.
     pub(super) fn say(&mut self, message: &impl Serialize) -> io::Result<()> {
-        self.last_words.clear();
-        self.unsaid = frame(message)?;
+        self.stderr_tail.clear();
+        self.outgoing = frame(message)?;
         self.push();
         Ok(())
     }
 
     /// Listens until something is said, but no longer than `patience`.
-    pub(super) fn hear(&mut self, patience: Duration) -> Heard {
+    pub(super) fn hear(&mut self, patience: Duration) -> Event {
         if let Some(heard) = self.next() {
             return heard;
         }
@@ -125,17 +125,18 @@ impl Process {
         if let Some(heard) = self.next() {
             return heard;
         }
-        let over = there == There::End || (there == There::Nothing && self.has_ended() && self.pull() != There::More);
-        if over { Heard::Gone } else { Heard::Nothing }
+        let over = there == PipeState::End
+            || (there == PipeState::Nothing && self.has_ended() && self.pull() != PipeState::More);
+        if over { Event::Gone } else { Event::Nothing }
     }
 
-    fn next(&mut self) -> Option<Heard> {
+    fn next(&mut self) -> Option<Event> {
         match self.heard.next() {
-            Ok(Some(word)) => Some(Heard::Word(Box::new(word))),
+            Ok(Some(word)) => Some(Event::Reply(Box::new(word))),
             Ok(None) => None,
             Err(_) => {
-                self.babbled = true;
-                Some(Heard::Gone)
+                self.garbled = true;
+                Some(Event::Gone)
             }
         }
     }
@@ -144,7 +145,7 @@ impl Process {
     fn wait(&self, patience: Duration) {
         let mut pipes = vec![PollFd::new(&self.stdout, PollFlags::IN)];
         pipes.extend(self.stderr.iter().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        if !self.unsaid.is_empty() {
+        if !self.outgoing.is_empty() {
             pipes.push(PollFd::new(&self.stdin, PollFlags::OUT));
         }
         let patience = Timespec::try_from(patience).ok();
@@ -153,38 +154,38 @@ impl Process {
 
     /// What cannot be said to a process that has gone shows when it is heard.
     fn push(&mut self) {
-        while !self.unsaid.is_empty() {
-            match self.stdin.write(&self.unsaid) {
-                Ok(written) => self.unsaid.advance(written),
+        while !self.outgoing.is_empty() {
+            match self.stdin.write(&self.outgoing) {
+                Ok(written) => self.outgoing.advance(written),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => self.unsaid.clear(),
+                Err(_) => self.outgoing.clear(),
             }
         }
     }
 
     /// Takes what is in the pipes, at most a buffer of each.
-    fn pull(&mut self) -> There {
+    fn pull(&mut self) -> PipeState {
         let mut buffer = [0; 16 * 1024];
         match self.stderr.as_mut().map(|pipe| pipe.read(&mut buffer)) {
             Some(Ok(0)) => self.stderr = None,
             Some(Ok(read)) => {
-                self.last_words.extend_from_slice(&buffer[..read]);
-                let old = self.last_words.len().saturating_sub(LAST_WORDS);
-                self.last_words.drain(..old);
+                self.stderr_tail.extend_from_slice(&buffer[..read]);
+                let old = self.stderr_tail.len().saturating_sub(STDERR_TAIL);
+                self.stderr_tail.drain(..old);
             }
             _ => {}
         }
         match self.stdout.read(&mut buffer) {
-            Ok(0) => There::End,
+            Ok(0) => PipeState::End,
             Ok(read) => {
                 self.heard.feed(&buffer[..read]);
-                There::More
+                PipeState::More
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                There::Nothing
+                PipeState::Nothing
             }
-            Err(_) => There::End,
+            Err(_) => PipeState::End,
         }
     }
 
@@ -202,7 +203,7 @@ impl Process {
             self.ended = self.child.wait().ok();
         }
         // What was still in the pipes: no more than they hold.
-        let _ = (0..8).all(|_| self.pull() == There::More);
+        let _ = (0..8).all(|_| self.pull() == PipeState::More);
         self.ended
     }
 
@@ -215,13 +216,13 @@ impl Process {
     }
 
     /// Whether it said what is no word.
-    pub(super) fn has_babbled(&self) -> bool {
-        self.babbled
+    pub(super) fn is_garbled(&self) -> bool {
+        self.garbled
     }
 
     /// The end of what it wrote to standard error since it was last spoken to.
-    pub(super) fn last_words(&self) -> String {
-        String::from_utf8_lossy(&self.last_words).trim().to_owned()
+    pub(super) fn stderr_tail(&self) -> String {
+        String::from_utf8_lossy(&self.stderr_tail).trim().to_owned()
     }
 }
 

@@ -10,7 +10,7 @@ use tools::{Answers, ArtifactFile, Cancel, Folders, Limits, Progress, Report, To
 use super::pool::Plan;
 use super::process::Program;
 use super::sandbox::{Offered, Sandbox};
-use super::wire::{Word, frame};
+use super::wire::{Reply, frame};
 use super::*;
 use actors::model::Owner;
 use actors::ports::{Run, RunFault, ToolRunner as _};
@@ -34,12 +34,12 @@ impl Fake {
         };
         let stolen = tools::Outcome { report: Report::default(), artifacts: vec![artifact] };
         let missing = vec!["any file can be read".to_owned()];
-        say(path, "ready", &Word::Ready(Offered { asked: sandbox, missing }));
-        say(path, "stolen", &Word::Done(stolen));
-        say(path, "progress", &Word::Progress(Progress::of(1.0, 2.0, "half")));
+        say(path, "ready", &Reply::Ready(Offered { asked: sandbox, missing }));
+        say(path, "stolen", &Reply::Done(stolen));
+        say(path, "progress", &Reply::Progress(Progress::of(1.0, 2.0, "half")));
         let args = ["-c", script, "lane", &path.to_string_lossy()].map(str::to_owned).to_vec();
         let program = Program { path: "/bin/sh".into(), args, env: Vec::new() };
-        let plan = Plan { lanes: 1, threads: 1, sandbox, scratch: path.join("scratch") };
+        let plan = Plan { lanes: 1, limits: Limits::default(), sandbox, scratch: path.join("scratch") };
         Self { lanes: Lanes::of(plan, program, Arc::new(SystemClock)), folder }
     }
 
@@ -65,7 +65,7 @@ impl Fake {
     }
 }
 
-fn say(folder: &Path, name: &str, word: &Word) {
+fn say(folder: &Path, name: &str, word: &Reply) {
     std::fs::write(folder.join(name), frame(word).expect("short")).expect("write");
 }
 
@@ -83,7 +83,10 @@ fn a_lane_that_does_not_start_says_why() {
     assert!(error.contains("exit status: 127") && error.contains("no such library"), "{error}");
     let fake = Fake::new(Sandbox::Off, "printf 'hello, world'; cat");
     assert!(fake.lanes.probe().is_err(), "nonsense is not a word");
-    assert!(lost(fake.run(Cancel::default())).contains("could not be started"));
+    assert!(fake.lanes.fault().is_some_and(|fault| fault.contains("ended before it was ready")));
+    let cancel = Cancel::default();
+    cancel.cancel();
+    assert!(fake.run(cancel).expect_err("no lane").is_cancelled(), "a job waits for its lane until it is to stop");
 }
 
 #[test]

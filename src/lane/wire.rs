@@ -1,6 +1,6 @@
 //! What a server and its lane say to each other: `MessagePack` in frames with a length before them.
 //!
-//! The server says one [`Setup`], then an [`Errand`] for every job; the lane says [`Word`]s. Numbers arrive as they were sent,
+//! The server says one [`Setup`], then an [`Request`] for every job; the lane says [`Reply`]s. Numbers arrive as they were sent,
 //! which JSON would not promise.
 
 use std::io;
@@ -28,12 +28,13 @@ pub(super) struct Setup {
     /// Below it is all that the lane writes.
     pub(super) write: PathBuf,
     pub(super) sandbox: Sandbox,
-    pub(super) threads: usize,
+    /// What no job may go beyond.
+    pub(super) limits: Limits,
 }
 
 /// One job to run.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Errand {
+pub(super) struct Request {
     pub(super) tool: String,
     pub(super) params: Value,
     pub(super) inputs: Vec<Input>,
@@ -44,7 +45,7 @@ pub(super) struct Errand {
 
 /// What a lane says.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Word {
+pub(super) enum Reply {
     /// It can take jobs, shut in as far as this.
     Ready(Offered),
     Progress(Progress),
@@ -114,14 +115,14 @@ mod tests {
         let report =
             tools::Report { rows: vec![vec![json!(0.1 + 0.2), json!({"b": 1, "a": null})]], ..Default::default() };
         let outcome = Outcome { report, artifacts: Vec::new() };
-        let said = frame(&Word::Done(outcome.clone())).expect("short");
+        let said = frame(&Reply::Done(outcome.clone())).expect("short");
         let mut frames = Frames::new();
         for byte in &said[..said.len() - 1] {
             frames.feed(&[*byte]);
-            assert!(frames.next::<Word>().expect("no fault yet").is_none());
+            assert!(frames.next::<Reply>().expect("no fault yet").is_none());
         }
         frames.feed(&said[said.len() - 1..]);
-        let Some(Word::Done(heard)) = frames.next().expect("whole") else { panic!("another word") };
+        let Some(Reply::Done(heard)) = frames.next().expect("whole") else { panic!("another word") };
         assert_eq!(heard, outcome);
     }
 
@@ -130,7 +131,7 @@ mod tests {
         for nonsense in [&b"\xff\xff\xff\xffso it goes"[..], b"\0\0\0\x04what", b"GET / HTTP/1.1\r\n\r\n"] {
             let mut frames = Frames::new();
             frames.feed(nonsense);
-            assert!(frames.next::<Word>().is_err(), "{nonsense:?}");
+            assert!(frames.next::<Reply>().is_err(), "{nonsense:?}");
         }
     }
 }

@@ -5,8 +5,10 @@ use std::hint::black_box;
 use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
+use std::time::SystemTime;
 
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
 use schemars::JsonSchema;
@@ -53,6 +55,8 @@ enum How {
     Write,
     ChangeMode,
     ChangeInput,
+    TouchInput,
+    LeaveGroup,
     LeaveBehind,
 }
 
@@ -91,6 +95,8 @@ impl Tool for Misbehave {
             How::Write => said(std::fs::write(what, "was here")),
             How::ChangeMode => said(change_mode(what)),
             How::ChangeInput => said(std::fs::write(&ctx.input("file")?.local, "changed")),
+            How::TouchInput => said(touch(&ctx.input("file")?.local)),
+            How::LeaveGroup => said(rustix::process::setsid()),
             How::LeaveBehind => said(std::fs::write(ctx.scratch().join("../left-behind"), "for the next")),
         };
         Ok(Report { summary: said, ..Report::default() })
@@ -187,6 +193,11 @@ fn print() -> String {
         let _ = writeln!(io::stdout(), "\u{0}\u{0}\u{0}\u{1}nonsense between the words");
     }
     "nobody minded".to_owned()
+}
+
+/// Changes when a file was last written: a part of its version in the store. Through the file, which may be read.
+fn touch(path: &Path) -> io::Result<()> {
+    File::open(path)?.set_modified(SystemTime::UNIX_EPOCH)
 }
 
 fn change_mode(path: &str) -> io::Result<()> {

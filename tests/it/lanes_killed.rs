@@ -63,8 +63,16 @@ async fn a_thousand_killed_processes_lose_no_job() {
     for client in clients {
         client.await.expect("a client that saw nothing wrong");
     }
+    assert!(lost(&caller).await > KILLS / 10, "many were hit while they had a job");
     let jobs = known.jobs.lock().values().cloned().collect();
     check(&caller, &jobs).await;
+}
+
+/// How many processes were lost under a job, as the server counts them.
+async fn lost(caller: &Caller) -> usize {
+    let text = caller.get("/metrics").await.text().await.expect("the numbers");
+    let line = text.lines().find_map(|line| line.strip_prefix("heavylift_lanes_lost_total "));
+    line.and_then(|number| number.parse().ok()).expect("they are counted")
 }
 
 /// The job of the newest call; their names count.

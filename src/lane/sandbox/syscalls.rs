@@ -26,6 +26,8 @@ const NEVER: &[i64] = &[
     libc::SYS_pidfd_getfd,
     libc::SYS_pidfd_send_signal,
     libc::SYS_kcmp,
+    libc::SYS_migrate_pages,
+    libc::SYS_move_pages,
     libc::SYS_tkill,
     libc::SYS_setpgid,
     libc::SYS_setsid,
@@ -35,7 +37,8 @@ const NEVER: &[i64] = &[
     libc::SYS_sched_setparam,
     libc::SYS_sched_setattr,
     libc::SYS_ioprio_set,
-    // Memory and messages that processes share by number.
+    // Memory that nobody counts, and memory and messages that processes share by number.
+    libc::SYS_memfd_create,
     libc::SYS_shmget,
     libc::SYS_shmat,
     libc::SYS_semget,
@@ -61,6 +64,7 @@ const NEVER: &[i64] = &[
     libc::SYS_fanotify_init,
     // The file tree.
     libc::SYS_mount,
+    libc::SYS_mount_setattr,
     libc::SYS_umount2,
     libc::SYS_pivot_root,
     libc::SYS_chroot,
@@ -81,13 +85,16 @@ const NEVER: &[i64] = &[
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
     libc::SYS_reboot,
     libc::SYS_swapon,
     libc::SYS_swapoff,
     libc::SYS_sethostname,
     libc::SYS_settimeofday,
     libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
     libc::SYS_adjtimex,
+    libc::SYS_setdomainname,
     libc::SYS_quotactl,
     libc::SYS_acct,
     libc::SYS_syslog,
@@ -113,6 +120,18 @@ const OLDER: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[i64] = &[];
 
+/// What Linux got after 6.9: nothing of it is needed, and some of it does what is refused above in another way.
+const UNKNOWN: std::ops::RangeInclusive<i64> = 463..=600;
+
+/// On a kernel with the x32 calls everything has a second number with this bit in it, and some a third.
+#[cfg(target_arch = "x86_64")]
+const X32: i64 = 0x4000_0000;
+#[cfg(target_arch = "x86_64")]
+const X32_ONLY: std::ops::RangeInclusive<i64> = 512..=547;
+
+/// Changes to a file's flags (`FS_IOC_SETFLAGS`, `FS_IOC_FSSETXATTR`), which a file that is open to be read is enough for.
+const FILE_FLAGS: [u64; 2] = [0x4008_6602, 0x401c_5820];
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Refuses, from now on, what a lane has no use for.
@@ -124,8 +143,8 @@ pub(super) fn shut() -> Result<(), String> {
 }
 
 fn apply() -> Result<(), Box<dyn std::error::Error>> {
-    // Its flags lie where no filter can see them. As if it were not there, the C library takes the older call.
-    let newer = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    // The flags of the first lie where no filter can see them. As if it were not there, the C library takes the older call.
+    let newer: Rules = std::iter::once(libc::SYS_clone3).chain(UNKNOWN).map(|call| (call, Vec::new())).collect();
     seccompiler::apply_filter(&program(newer, ENOSYS)?)?;
     let mut rules: Rules = NEVER.iter().chain(OLDER).map(|call| (*call, Vec::new())).collect();
     rules.insert(libc::SYS_clone, vec![unless_a_thread()?]);
@@ -135,6 +154,12 @@ fn apply() -> Result<(), Box<dyn std::error::Error>> {
         rules.insert(call, vec![unless(pid, std::process::id().into())?]);
     }
     rules.insert(libc::SYS_prlimit64, vec![unless(0, 0)?]);
+    rules.insert(libc::SYS_ioctl, vec![when(1, FILE_FLAGS[0])?, when(1, FILE_FLAGS[1])?]);
+    #[cfg(target_arch = "x86_64")]
+    {
+        let second: Vec<i64> = rules.keys().copied().chain([libc::SYS_clone3]).chain(X32_ONLY).collect();
+        rules.extend(second.into_iter().map(|call| (call | X32, Vec::new())));
+    }
     seccompiler::apply_filter(&program(rules, EPERM)?)?;
     Ok(())
 }
@@ -150,6 +175,11 @@ fn unless_a_thread() -> Result<SeccompRule, seccompiler::BackendError> {
     let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
     let not = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(thread), 0)?;
     SeccompRule::new(vec![not])
+}
+
+/// Argument number `argument` is `value`.
+fn when(argument: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
 }
 
 /// Argument number `argument` is another than `value`.

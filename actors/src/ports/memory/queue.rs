@@ -2,7 +2,7 @@
 //!
 //! It forgets everything with the process: whoever uses it for real sends the waiting jobs again at start.
 
-mod lanes;
+mod turns;
 mod waiting;
 
 use std::sync::Arc;

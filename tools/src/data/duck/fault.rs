@@ -140,7 +140,8 @@ impl Fault {
         let memory = self.kind.contains("Out of Memory") || text.contains("failed to allocate");
         memory.then(|| {
             ToolError::exhausted(
-                "the job needs more memory than it may use; read fewer columns or rows, or aggregate earlier",
+                "the job needs more memory than it may use; read fewer columns or rows, aggregate earlier, or have \
+                 the limit raised (--job-memory, or your quota)",
             )
         })
     }

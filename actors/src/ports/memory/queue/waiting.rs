@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use time::OffsetDateTime;
 
-use super::lanes::Lanes;
+use super::turns::Turns;
 use crate::model::JobId;
 use crate::ports::{Delivery, Message, Receipt};
 
@@ -17,7 +17,7 @@ pub(super) struct Waiting {
     /// The messages of each job.
     jobs: BTreeSet<(JobId, u64)>,
     /// What may be handed out now.
-    lanes: Lanes,
+    turns: Turns,
     /// What may be handed out later: exactly the entries that are delayed or held.
     timed: BTreeSet<(OffsetDateTime, u64)>,
     /// How many entries nobody holds.
@@ -78,7 +78,7 @@ impl Waiting {
                 self.timed.insert((until, id));
                 Phase::Delayed(until)
             }
-            None => Phase::InLine(self.lanes.join(&message.owner, id)),
+            None => Phase::InLine(self.turns.join(&message.owner, id)),
         };
         self.entries.insert(id, Entry { message, sent: now, phase, delivery: None });
         self.free += 1;
@@ -88,7 +88,7 @@ impl Waiting {
     pub(super) fn take(&mut self, most: usize, until: OffsetDateTime) -> Vec<Delivery> {
         let mut taken = Vec::new();
         while taken.len() < most {
-            let Some(id) = self.lanes.take() else { break };
+            let Some(id) = self.turns.take() else { break };
             let receipt = self.hold(id, until);
             taken.push(Delivery { message: self.entry(id).message.clone(), receipt });
         }
@@ -140,7 +140,7 @@ impl Waiting {
     fn line_up(&mut self, id: u64) {
         self.detach(id);
         let owner = self.entry(id).message.owner.clone();
-        self.entry(id).phase = Phase::InLine(self.lanes.join(&owner, id));
+        self.entry(id).phase = Phase::InLine(self.turns.join(&owner, id));
         self.free += 1;
     }
 
@@ -148,7 +148,7 @@ impl Waiting {
     fn detach(&mut self, id: u64) {
         let entry = self.entries.get(&id).expect("an id in the books is an entry");
         match entry.phase {
-            Phase::InLine(place) => self.lanes.leave(&entry.message.owner, place),
+            Phase::InLine(place) => self.turns.leave(&entry.message.owner, place),
             Phase::Delayed(until) | Phase::Held(until) => {
                 self.timed.remove(&(until, id));
             }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tools::{Folders, Input, Outcome, ToolError, WorkspacePath};
 
 /// One lane's folders, removed with it.
-pub(super) struct Place {
+pub(super) struct LaneFolders {
     folder: TempDir,
 }
 
@@ -20,16 +20,16 @@ pub(super) struct Moved {
     pub(super) inputs: Vec<Input>,
     pub(super) folders: Folders,
     /// Where output and scratch came from.
-    home: Folders,
+    pub(super) home: Folders,
 }
 
-impl Place {
+impl LaneFolders {
     pub(super) fn new(scratch: &Path) -> io::Result<Self> {
         fs::create_dir_all(scratch)?;
-        let place = Self { folder: tempfile::Builder::new().prefix("lane-").tempdir_in(scratch)? };
-        fs::create_dir(place.read())?;
-        fs::create_dir(place.write())?;
-        Ok(place)
+        let lane = Self { folder: tempfile::Builder::new().prefix("lane-").tempdir_in(scratch)? };
+        fs::create_dir(lane.read())?;
+        fs::create_dir(lane.write())?;
+        Ok(lane)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -135,12 +135,12 @@ mod tests {
     fn a_job_comes_and_goes() {
         let root = tempfile::tempdir().expect("temporary folder");
         let (input, folders) = job(root.path());
-        let place = Place::new(&root.path().join("scratch-root")).expect("a place");
-        let moved = place.take_in(std::slice::from_ref(&input), &folders).expect("taken in");
+        let lane = LaneFolders::new(&root.path().join("scratch-root")).expect("a place");
+        let moved = lane.take_in(std::slice::from_ref(&input), &folders).expect("taken in");
         assert_eq!(fs::read(&moved.inputs[0].local).expect("read"), b"a\n1\n");
         assert!(!folders.output.exists(), "it is the lane's now");
         fs::write(moved.folders.output.join("out.csv"), "12345").expect("write");
-        place.take_out(&moved).expect("taken out");
+        lane.take_out(&moved).expect("taken out");
         assert!(input.local.exists() && !moved.inputs[0].local.exists());
         let outcome = moved.bring_home(artifact("out.csv", 5)).expect("as it was said");
         assert_eq!(fs::read(&outcome.artifacts[0].local).expect("read"), b"12345");
@@ -150,12 +150,12 @@ mod tests {
     fn what_is_not_as_it_was_said_is_refused() {
         let root = tempfile::tempdir().expect("temporary folder");
         let (_, folders) = job(root.path());
-        let place = Place::new(&root.path().join("scratch-root")).expect("a place");
-        let moved = place.take_in(&[], &folders).expect("taken in");
+        let lane = LaneFolders::new(&root.path().join("scratch-root")).expect("a place");
+        let moved = lane.take_in(&[], &folders).expect("taken in");
         fs::write(moved.folders.output.join("short"), "123").expect("write");
         std::os::unix::fs::symlink("/etc/passwd", moved.folders.output.join("link")).expect("link");
         std::os::unix::fs::symlink("/etc", moved.folders.output.join("folder")).expect("link");
-        place.take_out(&moved).expect("taken out");
+        lane.take_out(&moved).expect("taken out");
         let passwd = fs::metadata("/etc/passwd").expect("it is there").len();
         for (name, bytes) in [
             ("none", 0),
@@ -167,6 +167,9 @@ mod tests {
         ] {
             assert!(moved.bring_home(artifact(name, bytes)).is_err(), "{name}");
         }
-        fs::write(place.write().join("left"), "behind").expect("write");
+        let (_, folders) = job(&tempfile::tempdir_in(root.path()).expect("temporary folder").keep());
+        let moved = lane.take_in(&[], &folders).expect("taken in");
+        fs::write(lane.write().join("left"), "behind").expect("write");
+        assert!(lane.take_out(&moved).is_err(), "it wrote beside its job's folders");
     }
 }
