@@ -16,6 +16,7 @@
 //! | how Azure is spoken to: tries, time-outs, identity | [`azure`] |
 //! | the server that an AI client starts itself | [`stdio`] |
 //! | what goes wrong, and how it looks outside | [`error`] |
+//! | how a stream of events begins | `event_stream` |
 //! | logs | [`telemetry`] |
 //! | the command line and the client | [`cli`] |
 
@@ -26,6 +27,7 @@ pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod error;
+mod event_stream;
 pub mod http;
 pub mod lane;
 pub mod links;

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, web};
 use actors::model::JobId;
@@ -16,7 +15,7 @@ use tokio::sync::mpsc::Receiver;
 use super::AppData;
 use crate::auth::Principal;
 use crate::error::AppError;
-use crate::wait;
+use crate::{event_stream, wait};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,10 +82,7 @@ pub(super) async fn events(
         let (frame, over) = next_frame(&mut notes, &app).await;
         Some((Ok::<_, Infallible>(frame), (!over).then_some((notes, app))))
     });
-    let mut response = HttpResponse::Ok();
-    response.content_type("text/event-stream").insert_header((CACHE_CONTROL, "no-cache"));
-    // Proxies in front would otherwise hold events back until they have a buffer full.
-    Ok(response.insert_header(("X-Accel-Buffering", "no")).streaming(frames))
+    Ok(event_stream::response().streaming(frames))
 }
 
 async fn next_frame(notes: &mut Receiver<Note>, app: &AppData) -> (Bytes, bool) {

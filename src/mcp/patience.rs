@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use http_body_util::combinators::BoxBody;
@@ -21,11 +20,10 @@ use serde_json::{Value, json};
 use super::KEEP_ALIVE;
 use super::door::{Answer, Door, finish};
 use crate::error::AppError;
+use crate::event_stream;
 
 /// How long an answer may take before its headers are sent ahead. What is refused is refused sooner, with a status.
 const SOON: Duration = Duration::from_secs(1);
-/// A comment, which every reader of events skips.
-const ALIVE: &[u8] = b":\n\n";
 
 /// An answer under way. Dropped with the connection, it ends the request.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, AppError>>>>;
@@ -36,11 +34,7 @@ pub(super) async fn headers_soon(mut answering: Answering, door: Arc<Door>, body
         answer = &mut answering => return finish(answer, &door.app).await,
         () = door.app.core.ports.clock.sleep(SOON) => {}
     }
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/event-stream"))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(events(Waiting { answering, door, request: id_of(&body) }))
+    event_stream::response().streaming(events(Waiting { answering, door, request: id_of(&body) }))
 }
 
 /// Where a stream is that began before its answer.
@@ -69,7 +63,7 @@ fn id_of(body: &[u8]) -> Value {
 }
 
 fn events(waiting: Waiting) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    let alive = stream::once(std::future::ready(Ok(Bytes::from_static(ALIVE))));
+    let alive = stream::once(std::future::ready(Ok(event_stream::ALIVE)));
     alive.chain(stream::unfold(State::Waiting(waiting), next))
 }
 
@@ -79,7 +73,7 @@ async fn next(state: State) -> Option<(Result<Bytes, Infallible>, State)> {
             let answer = tokio::select! {
                 answer = &mut waiting.answering => answer,
                 () = waiting.door.app.core.ports.clock.sleep(KEEP_ALIVE) => {
-                    return Some((Ok(Bytes::from_static(ALIVE)), State::Waiting(waiting)));
+                    return Some((Ok(event_stream::ALIVE), State::Waiting(waiting)));
                 }
             };
             Some(begin(answer, &waiting.request).await)
@@ -93,7 +87,7 @@ async fn next(state: State) -> Option<(Result<Bytes, Infallible>, State)> {
 async fn begin(answer: Result<Answer, AppError>, request: &Value) -> (Result<Bytes, Infallible>, State) {
     let body = match answer {
         Ok(answer) if is_events(&answer) => {
-            return (Ok(Bytes::from_static(ALIVE)), State::Saying(BodyDataStream::new(answer.into_body())));
+            return (Ok(event_stream::ALIVE), State::Saying(BodyDataStream::new(answer.into_body())));
         }
         Ok(answer) => answer.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default(),
         Err(error) => Bytes::from(said(&ErrorData::from(error), request)),

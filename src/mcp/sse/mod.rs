@@ -9,7 +9,6 @@ mod streams;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use actors::CoreError;
 use bytes::Bytes;
@@ -24,6 +23,7 @@ use super::{Endpoint, KEEP_ALIVE, MOST_BODY_BYTES};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::error::AppError;
+use crate::event_stream;
 use streams::Opened;
 pub(super) use streams::Streams;
 
@@ -70,10 +70,7 @@ async fn open(
         Some((Ok::<_, Infallible>(frame), Some(spoken)))
     });
     let frames = futures_util::StreamExt::chain(stream::iter([Ok(first)]), rest);
-    let mut response = HttpResponse::Ok();
-    response.content_type("text/event-stream").insert_header((CACHE_CONTROL, "no-cache"));
-    // Proxies in front would otherwise hold events back until they have a buffer full.
-    Ok(response.insert_header(("X-Accel-Buffering", "no")).streaming(frames))
+    Ok(event_stream::response().streaming(frames))
 }
 
 /// What one stream still has to say. Dropped with the connection, which ends its session.
@@ -92,7 +89,7 @@ impl Spoken {
                 let text = serde_json::to_string(&message?).expect("messages are JSON");
                 Some(Bytes::from(format!("event: message\ndata: {text}\n\n")))
             }
-            () = silence => Some(Bytes::from_static(b":\n\n")),
+            () = silence => Some(event_stream::ALIVE),
         }
     }
 }

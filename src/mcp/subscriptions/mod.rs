@@ -27,7 +27,7 @@ use crate::error::{AppError, ErrorKind};
 pub(super) use legacy::{Legacy, Place, Voice};
 pub(super) use listen::{accepted, listen};
 pub(super) use look::looker;
-pub(super) use stream::over_http;
+pub(super) use stream::{LISTEN, over_http};
 pub(super) use wishes::Wishes;
 
 /// How many resources one subscriber may watch.

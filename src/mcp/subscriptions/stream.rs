@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use actors::model::Owner;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
@@ -23,10 +23,12 @@ use super::listen::{accepted, subscribe};
 use super::{MOST_URIS, words};
 use crate::app::App;
 use crate::changes::Subscription;
+use crate::event_stream;
 use crate::mcp::KEEP_ALIVE;
 use crate::mcp::handler::Handler;
 
-const LISTEN: &str = "subscriptions/listen";
+/// The method of who wants to listen.
+pub(in crate::mcp) const LISTEN: &str = "subscriptions/listen";
 
 /// The stream that the request begins; nothing where that is to be refused.
 pub(in crate::mcp) async fn over_http(
@@ -42,9 +44,7 @@ pub(in crate::mcp) async fn over_http(
     let accepted = requested.intersection(&accepted(&handler.offer, &requested));
     let subscription = Box::pin(subscribe(handler, owner, &accepted)).await;
     let listener = Listener { app: Arc::clone(&handler.app), id, subscription, turn: Turn::Acknowledge(accepted) };
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, "text/event-stream")).insert_header((CACHE_CONTROL, "no-cache"));
-    Some(response.insert_header(("X-Accel-Buffering", "no")).streaming(listener.events(handler)))
+    Some(event_stream::response().streaming(listener.events(handler)))
 }
 
 /// Whether the headers say what the body does, in a way that the answer fits.
@@ -116,13 +116,13 @@ impl Listener {
             biased;
             () = self.app.shutdown.cancelled() => {
                 self.turn = Turn::End;
-                Some(Bytes::from_static(b":\n\n"))
+                Some(event_stream::ALIVE)
             }
             news = self.subscription.subscriber().next() => {
                 let frames: Vec<Bytes> = words(news).into_iter().map(|word| self.frame(word)).collect();
                 Some(frames.concat().into())
             }
-            () = self.app.core.ports.clock.sleep(KEEP_ALIVE) => Some(Bytes::from_static(b":\n\n")),
+            () = self.app.core.ports.clock.sleep(KEEP_ALIVE) => Some(event_stream::ALIVE),
         }
     }
 

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use super::missing;
 use crate::app::App;
+use crate::mcp::subscriptions::LISTEN;
 
-const LISTEN: &str = "subscriptions/listen";
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 /// At most this many tasks are told of on one stream; the acknowledgement says which.
 const MOST_TASKS: usize = 100;
