@@ -296,8 +296,13 @@ impl Live {
         if is_answer && speaker.topic == Topic::Session {
             return; // to a request that was cancelled: nobody waits for it
         }
-        if let JsonRpcMessage::Response(answer) = &message {
-            self.questions.forget_those_of(&answer.id);
+        let answered = match &message {
+            JsonRpcMessage::Response(answer) => Some(&answer.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref(),
+            _ => None,
+        };
+        if let Some(request) = answered {
+            self.questions.forget_those_of(request);
         }
         speaker.outlet.say(self.outgoing(message));
         if is_answer {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::CoreError;
 use actors::model::SessionId;
 use async_trait::async_trait;
 use futures_util::future::Either;
@@ -212,30 +213,25 @@ fn cancelled_by(message: &ClientJsonRpcMessage) -> Option<RequestId> {
     cancelled.params.request_id.clone()
 }
 
+/// A fault of the store's, told in the log.
+fn reported(error: CoreError) -> SessionStoreError {
+    let error = SessionError::from(error);
+    error.report();
+    error.into()
+}
+
 /// A session that this replica does not have is taken up from what the store keeps of it.
 #[async_trait]
 impl SessionStore for Sessions {
     async fn load(&self, id: &str) -> Result<Option<SessionState>, SessionStoreError> {
-        self.load_state(id).await.map_err(|error| {
-            let error = SessionError::from(error);
-            error.report();
-            error.into()
-        })
+        self.load_state(id).await.map_err(reported)
     }
 
     async fn store(&self, id: &str, state: &SessionState) -> Result<(), SessionStoreError> {
-        self.save_state(id, state).await.map_err(|error| {
-            let error = SessionError::from(error);
-            error.report();
-            error.into()
-        })
+        self.save_state(id, state).await.map_err(reported)
     }
 
     async fn delete(&self, id: &str) -> Result<(), SessionStoreError> {
-        self.remove_state(id).await.map_err(|error| {
-            let error = SessionError::from(error);
-            error.report();
-            error.into()
-        })
+        self.remove_state(id).await.map_err(reported)
     }
 }

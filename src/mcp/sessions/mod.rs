@@ -162,6 +162,7 @@ impl Sessions {
     /// Whether a session is still in the store: another replica may have ended it, and it must not be forgotten there.
     async fn is_there(&self, live: &Live) -> Result<bool, SessionError> {
         let sessions = &self.app.core.sessions;
+        drop(live.activity.begin()); // used now: others are put away before it
         if self.app.core.config.exclusive && !sessions.is_old(*live.touched.lock()) {
             return Ok(true);
         }
@@ -173,7 +174,6 @@ impl Sessions {
             }
         };
         *live.touched.lock() = self.app.core.ports.clock.now();
-        drop(live.activity.begin()); // used now: others are put away before it
         if !there {
             self.put_away(live.id.as_str());
         }

@@ -28,12 +28,6 @@ const REST: Duration = Duration::from_secs(1);
 /// How often it is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// How a call went.
-enum Found {
-    Job(Arc<JobRecord>),
-    Nowhere,
-}
-
 impl Live {
     /// Gives the answer to the request behind `event` once more, on `speaker`.
     pub(super) async fn take_up(self: Arc<Self>, speaker: Arc<Speaker>, event: EventId) {
@@ -47,7 +41,7 @@ impl Live {
     async fn again(&self, outlet: &Outlet, event: &EventId, does: &Does, id: &RequestId) -> ServerJsonRpcMessage {
         let followed = match does {
             Does::Other => return lost(does, id),
-            Does::Wait(job, until) => self.follow_again(outlet, event, Found::named(self, job).await, *until).await,
+            Does::Wait(job, until) => self.follow_again(outlet, event, self.named(job).await, *until).await,
             Does::Compute(until) => self.follow_again(outlet, event, self.find(id, ACCEPTANCE).await, *until).await,
             Does::Call(until) => self.follow_again(outlet, event, self.find(id, BECOMING).await, *until).await,
         };
@@ -58,14 +52,20 @@ impl Live {
         }
     }
 
-    /// The job that a call became, which it may have been about to for `patience`. A store that does not answer is asked again.
-    async fn find(&self, request: &RequestId, patience: Duration) -> Result<Found, AppError> {
+    /// The job called `job`.
+    async fn named(&self, job: &JobId) -> Result<Option<Arc<JobRecord>>, AppError> {
+        Ok(Some(self.app.core.find(&self.owner, job).await?))
+    }
+
+    /// The job that a call became, which it may have been about to for `patience`; nothing where it became none. A store that does
+    /// not answer is asked again.
+    async fn find(&self, request: &RequestId, patience: Duration) -> Result<Option<Arc<JobRecord>>, AppError> {
         let clock = &self.app.core.ports.clock;
         let latest = clock.now() + patience;
         loop {
             match self.look(request).await {
-                Ok(record) => return Ok(Found::Job(record)),
-                Err(CoreError::NoSuchJob(_)) if clock.now() >= latest => return Ok(Found::Nowhere),
+                Ok(record) => return Ok(Some(record)),
+                Err(CoreError::NoSuchJob(_)) if clock.now() >= latest => return Ok(None),
                 Err(CoreError::NoSuchJob(_)) => {}
                 Err(error) if is_passing(&error) && clock.now() < latest => {}
                 Err(error) => return Err(error.into()),
@@ -86,10 +86,10 @@ impl Live {
         &self,
         outlet: &Outlet,
         event: &EventId,
-        found: Result<Found, AppError>,
+        found: Result<Option<Arc<JobRecord>>, AppError>,
         until: i64,
     ) -> Result<Option<Arc<JobRecord>>, AppError> {
-        let Found::Job(record) = found? else { return Ok(None) };
+        let Some(record) = found? else { return Ok(None) };
         let (core, mut audience) = (&self.app.core, OfOutlet::new(outlet, event, &record.id));
         loop {
             let budget = OffsetDateTime::from_unix_timestamp(until)
@@ -111,13 +111,6 @@ impl Live {
 
 fn is_passing(error: &CoreError) -> bool {
     matches!(error, CoreError::Store(error) if error.kind == StoreErrorKind::Unavailable)
-}
-
-impl Found {
-    /// The job called `job`.
-    async fn named(live: &Live, job: &JobId) -> Result<Self, AppError> {
-        Ok(Self::Job(live.app.core.find(&live.owner, job).await?))
-    }
 }
 
 /// Whoever listens to a stream, now or later.
