@@ -1,7 +1,9 @@
 //! What a prompt is called with: texts under known names, checked before anything is looked up.
 
 use actors::FoundFile;
-use rmcp::model::{GetPromptRequestParams, Prompt, PromptArgument};
+use rmcp::model::{
+    GetPromptRequestParams, GetPromptResponse, GetPromptResult, Prompt, PromptArgument, PromptMessage, Role,
+};
 use serde_json::Value;
 use tools::WorkspacePath;
 
@@ -102,6 +104,12 @@ pub(super) fn fill(template: &str, values: &[(&str, String)]) -> String {
         }
     }
     text + rest
+}
+
+/// The prompt that `text` makes, as its user's words.
+pub(super) fn said(text: String, description: String) -> GetPromptResponse {
+    let message = PromptMessage::new_text(Role::User, text);
+    GetPromptResult::new(vec![message]).with_description(description).into()
 }
 
 /// A path as a JSON text.

@@ -1,12 +1,9 @@
 //! `clean_table`: find a table's faults, agree on rules, write a clean copy and show that it is clean.
 
 use async_trait::async_trait;
-use rmcp::model::{
-    ArgumentInfo, CompletionContext, GetPromptRequestParams, GetPromptResponse, GetPromptResult, Prompt as Listed,
-    PromptMessage, Role,
-};
+use rmcp::model::{ArgumentInfo, CompletionContext, GetPromptRequestParams, GetPromptResponse, Prompt as Listed};
 
-use super::arguments::{Arguments, argument, fill, in_json, in_sql};
+use super::arguments::{Arguments, argument, fill, in_json, in_sql, said};
 use crate::mcp::candidates::{self, Kind};
 use crate::mcp::surface::{CallError, Caller, Prompt};
 
@@ -36,8 +33,7 @@ impl Prompt for CleanTable {
         let found = Arguments::of(&self.listed(), request)?.file(caller, "path").await?;
         let bytes = found.meta.bytes.to_string();
         let text = fill(TEXT, &[("path", in_json(&found.path)), ("table", in_sql(&found.path)), ("bytes", bytes)]);
-        let said = vec![PromptMessage::new_text(Role::User, text)];
-        Ok(GetPromptResult::new(said).with_description(format!("Clean {}", found.path)).into())
+        Ok(said(text, format!("Clean {}", found.path)))
     }
 
     async fn complete(

@@ -1,12 +1,9 @@
 //! `explore_table`: what a table holds, what is odd about it, and the questions it can answer.
 
 use async_trait::async_trait;
-use rmcp::model::{
-    ArgumentInfo, CompletionContext, GetPromptRequestParams, GetPromptResponse, GetPromptResult, Prompt as Listed,
-    PromptMessage, Role,
-};
+use rmcp::model::{ArgumentInfo, CompletionContext, GetPromptRequestParams, GetPromptResponse, Prompt as Listed};
 
-use super::arguments::{Arguments, argument, fill, in_json, in_sql};
+use super::arguments::{Arguments, argument, fill, in_json, in_sql, said};
 use crate::mcp::candidates::{self, Kind};
 use crate::mcp::surface::{CallError, Caller, Prompt};
 use crate::view;
@@ -48,8 +45,7 @@ impl Prompt for ExploreTable {
             ("focus", focus.unwrap_or_default()),
         ];
         let text = fill(TEXT, &values);
-        let said = vec![PromptMessage::new_text(Role::User, text)];
-        Ok(GetPromptResult::new(said).with_description(format!("Explore {}", found.path)).into())
+        Ok(said(text, format!("Explore {}", found.path)))
     }
 
     async fn complete(

@@ -3,13 +3,10 @@
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
-use rmcp::model::{
-    ArgumentInfo, CompletionContext, GetPromptRequestParams, GetPromptResponse, GetPromptResult, Prompt as Listed,
-    PromptMessage, Role,
-};
+use rmcp::model::{ArgumentInfo, CompletionContext, GetPromptRequestParams, GetPromptResponse, Prompt as Listed};
 use serde_json::json;
 
-use super::arguments::{Arguments, argument, fill};
+use super::arguments::{Arguments, argument, fill, said};
 use crate::error::AppError;
 use crate::mcp::candidates::{self, Kind};
 use crate::mcp::surface::{CallError, Caller, Prompt};
@@ -63,8 +60,7 @@ impl Prompt for PicturesForWeb {
             ("first", json!(first).to_string()),
         ];
         let text = fill(TEXT, &values);
-        let said = vec![PromptMessage::new_text(Role::User, text)];
-        Ok(GetPromptResult::new(said).with_description(format!("Prepare {pattern} for the web")).into())
+        Ok(said(text, format!("Prepare {pattern} for the web")))
     }
 
     async fn complete(

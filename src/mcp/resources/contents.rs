@@ -1,14 +1,18 @@
 //! A file's bytes as the contents of a resource: text where they are text, else base64. Only small ones.
 
 use actors::FoundFile;
+use actors::model::Owner;
 use actors::ports::StoreErrorKind;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use rmcp::model::ResourceContents;
+use tools::WorkspacePath;
 
+use super::if_there;
 use crate::app::App;
 use crate::error::{AppError, ErrorKind};
+use crate::mcp::surface::CallError;
 
 /// The most that is read as a resource: what goes into a conversation is to be small.
 pub(super) const MOST_BYTES: usize = 1 << 20;
@@ -36,6 +40,15 @@ pub(super) async fn read(
         check(found, bytes.len() as u64)?; // it may have been replaced by a larger one
     }
     Ok(Some(contents(bytes, uri, mime)))
+}
+
+/// The version of the file at `path`, if it is there.
+///
+/// # Errors
+/// A store that does not answer.
+pub(super) async fn version(app: &App, owner: &Owner, path: &WorkspacePath) -> Result<Option<String>, CallError> {
+    let found = if_there(app.core.workspace.find(owner, path).await)?.flatten();
+    Ok(found.map(|found| found.meta.etag.0))
 }
 
 fn check(found: &FoundFile, bytes: u64) -> Result<(), AppError> {

@@ -9,7 +9,7 @@ use rmcp::model::{
 };
 use tools::WorkspacePath;
 
-use super::{contents, if_there, written};
+use super::{contents, written};
 use crate::app::App;
 use crate::changes::uri::{Target, of_file};
 use crate::mcp::candidates::{self, Kind};
@@ -81,9 +81,10 @@ impl Resources for Files {
     }
 
     async fn version(&self, app: &App, owner: &Owner, uri: &str) -> Result<Option<String>, CallError> {
-        let Some(path) = named(uri) else { return Ok(None) };
-        let found = if_there(app.core.workspace.find(owner, &path).await)?.flatten();
-        Ok(found.map(|found| found.meta.etag.0))
+        match named(uri) {
+            Some(path) => contents::version(app, owner, &path).await,
+            None => Ok(None),
+        }
     }
 
     async fn complete(

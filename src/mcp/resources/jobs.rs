@@ -194,10 +194,7 @@ impl Resources for Jobs {
         match named(uri) {
             None => Ok(None),
             Some(Target::Job(job)) => Ok(Self::found(app, owner, &job).await?.map(|record| version_of(&record))),
-            Some(Target::File(path)) => {
-                let found = if_there(app.core.workspace.find(owner, &path).await)?.flatten();
-                Ok(found.map(|found| found.meta.etag.0))
-            }
+            Some(Target::File(path)) => contents::version(app, owner, &path).await,
         }
     }
 
