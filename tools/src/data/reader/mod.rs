@@ -10,6 +10,7 @@ mod csv;
 mod dialect;
 mod encoding;
 mod format;
+mod guess;
 mod ipc;
 mod json;
 mod meter;
