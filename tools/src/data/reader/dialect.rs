@@ -1,4 +1,4 @@
-//! What a look at a CSV file finds: header, line ends, formats of dates, columns with types that fit every row.
+//! What one look at all of a CSV file finds: header, line ends, formats of dates, columns with types that fit every row.
 //!
 //! It is said to DuckDB again with every statement, so that a file is looked at once, however many statements are bound on it.
 
@@ -13,8 +13,8 @@ pub(super) struct Dialect {
     pub(super) header: bool,
     /// As DuckDB writes it: `\n`, `\r\n`, `\r`.
     line_end: String,
-    pub(super) dates: Option<String>,
-    pub(super) moments: Option<String>,
+    dates: Option<String>,
+    moments: Option<String>,
     pub(super) columns: Vec<Column>,
 }
 
@@ -25,14 +25,9 @@ impl Dialect {
     /// DuckDB's, for a file that it cannot read that way.
     pub(super) fn find(connection: &Connection, local: &str, given: &str) -> Result<Self, Fault> {
         // Types come from all rows: one found in the first rows alone would round or cut what a later row holds.
-        Self::sniff(connection, local, given, "-1")
-    }
-
-    /// The same from the first `rows` rows.
-    pub(super) fn sniff(connection: &Connection, local: &str, given: &str, rows: &str) -> Result<Self, Fault> {
         let mut statement = connection.prepare(&format!(
             "SELECT HasHeader, NewLineDelimiter, DateFormat, TimestampFormat, found.name, found.type \
-             FROM (SELECT *, unnest(Columns) AS found FROM sniff_csv({local}, {given}, sample_size = {rows}))"
+             FROM (SELECT *, unnest(Columns) AS found FROM sniff_csv({local}, {given}, sample_size = -1))"
         ))?;
         let found: Vec<Self> = statement.query_map([], Self::of)?.collect::<duckdb::Result<_>>()?;
         let mut rows = found.into_iter();
@@ -53,16 +48,7 @@ impl Dialect {
 
     /// The options of `read_csv` that spare it the look.
     pub(super) fn options(&self) -> String {
-        self.options_with(|column| &column.dtype)
-    }
-
-    /// The same with every cell as the text that stands there.
-    pub(super) fn options_as_text(&self) -> String {
-        self.options_with(|_| "VARCHAR")
-    }
-
-    fn options_with<'a>(&'a self, dtype: impl Fn(&'a Column) -> &'a str) -> String {
-        let columns = self.columns.iter().map(|column| format!("{}: {}", text(&column.name), text(dtype(column))));
+        let columns = self.columns.iter().map(|column| format!("{}: {}", text(&column.name), text(&column.dtype)));
         let columns = columns.collect::<Vec<_>>().join(", ");
         let line_end = self.line_end.starts_with('\\').then(|| format!("new_line = '{}'", self.line_end));
         let format = |option: &str, format: &Option<String>| Some(format!("{option} = {}", text(format.as_ref()?)));

@@ -10,7 +10,6 @@ mod csv;
 mod dialect;
 mod encoding;
 mod format;
-mod guess;
 mod ipc;
 mod json;
 mod meter;

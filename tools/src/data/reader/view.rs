@@ -4,7 +4,6 @@ use duckdb::Connection;
 
 use super::columns_of;
 use super::dialect::Dialect;
-use super::guess::guess;
 use super::source::{Kind, Source};
 use crate::Column;
 use crate::data::duck::{Fault, ident, text};
@@ -29,7 +28,7 @@ impl Settled {
         let (relation, note) = match &source.kind {
             Kind::Csv(options) => {
                 let given = options.given();
-                let dialect = dialect(connection, source, &local, &given)?;
+                let dialect = Dialect::find(connection, &local, &given)?;
                 let note = dialect.note(&source.path);
                 let relation = format!("read_csv({local}, {given}, {})", dialect.options());
                 return Ok(Self { relation, columns: dialect.columns, note });
@@ -55,19 +54,6 @@ impl Settled {
     /// Whether a time with a zone is among the columns.
     pub(super) fn is_zoned(&self) -> bool {
         self.columns.iter().any(|column| in_utc(column).is_some())
-    }
-}
-
-/// Files of this many bytes and more are worth a guess.
-const LARGE: u64 = 8 << 20;
-
-/// The dialect of a CSV file. What a guess stumbles over is told by the look at all rows.
-fn dialect(connection: &Connection, source: &Source, local: &str, given: &str) -> Result<Dialect, Fault> {
-    let large = std::fs::metadata(&source.local).is_ok_and(|file| file.len() >= LARGE);
-    match if large { guess(connection, local, given) } else { Ok(None) } {
-        Ok(Some(dialect)) => Ok(dialect),
-        Err(fault) if fault.kind == "Interrupt" => Err(fault),
-        Ok(None) | Err(_) => Dialect::find(connection, local, given),
     }
 }
 
