@@ -147,14 +147,16 @@ fn apply() -> Result<(), Box<dyn std::error::Error>> {
     let newer: Rules = std::iter::once(libc::SYS_clone3).chain(UNKNOWN).map(|call| (call, Vec::new())).collect();
     seccompiler::apply_filter(&program(newer, ENOSYS)?)?;
     let mut rules: Rules = NEVER.iter().chain(OLDER).map(|call| (*call, Vec::new())).collect();
-    rules.insert(libc::SYS_clone, vec![unless_a_thread()?]);
-    for (call, pid) in
-        [(libc::SYS_kill, 0), (libc::SYS_tgkill, 0), (libc::SYS_rt_sigqueueinfo, 0), (libc::SYS_rt_tgsigqueueinfo, 0)]
-    {
-        rules.insert(call, vec![unless(pid, std::process::id().into())?]);
+    // A new process, and not a new thread of this one.
+    let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
+    rules.insert(libc::SYS_clone, vec![when(0, SeccompCmpOp::MaskedEq(thread), 0)?]);
+    // Of another process than this.
+    for call in [libc::SYS_kill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo] {
+        rules.insert(call, vec![when(0, SeccompCmpOp::Ne, std::process::id().into())?]);
     }
-    rules.insert(libc::SYS_prlimit64, vec![unless(0, 0)?]);
-    rules.insert(libc::SYS_ioctl, vec![when(1, FILE_FLAGS[0])?, when(1, FILE_FLAGS[1])?]);
+    rules.insert(libc::SYS_prlimit64, vec![when(0, SeccompCmpOp::Ne, 0)?]);
+    let flags = FILE_FLAGS.map(|flags| when(1, SeccompCmpOp::Eq, flags));
+    rules.insert(libc::SYS_ioctl, flags.into_iter().collect::<Result<_, _>>()?);
     #[cfg(target_arch = "x86_64")]
     {
         let second: Vec<i64> = rules.keys().copied().chain([libc::SYS_clone3]).chain(X32_ONLY).collect();
@@ -170,19 +172,7 @@ fn program(rules: Rules, errno: i32) -> Result<BpfProgram, Box<dyn std::error::E
     Ok(filter.try_into()?)
 }
 
-/// A new process, and not a new thread of this one.
-fn unless_a_thread() -> Result<SeccompRule, seccompiler::BackendError> {
-    let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
-    let not = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(thread), 0)?;
-    SeccompRule::new(vec![not])
-}
-
-/// Argument number `argument` is `value`.
-fn when(argument: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
-    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
-}
-
-/// Argument number `argument` is another than `value`.
-fn unless(argument: u8, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
-    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value)?])
+/// Argument number `argument` stands to `value` as `comparison` says.
+fn when(argument: u8, comparison: SeccompCmpOp, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, comparison, value)?])
 }
