@@ -109,7 +109,7 @@ fn settle(process: &mut Process, folders: &LaneFolders, moved: &Moved, result: R
         return unfit(result.and_then(|_| Err(ToolError::io("taking the job's files back", &error).into())));
     }
     // What is committed must not be written to any more, by a thread or a mapping that the tool left behind.
-    let lingers = usage::holds(process.id(), &moved.home.output) || usage::holds(process.id(), &moved.home.scratch);
+    let lingers = usage::holds(process.id(), &[&moved.home.output, &moved.home.scratch]);
     if lingers {
         process.end();
     }

@@ -34,17 +34,18 @@ pub(super) fn of(_: u32) -> Option<Usage> {
 /// With more entries than this a folder is counted no further: that alone would take too long.
 const MOST_ENTRIES: usize = 200_000;
 
-/// Whether `pid` still holds a file below `folder` open or mapped; also where nobody tells.
+/// Whether `pid` still holds a file below one of `folders` open or mapped; also where nobody tells.
 #[cfg(target_os = "linux")]
-pub(super) fn holds(pid: u32, folder: &Path) -> bool {
+pub(super) fn holds(pid: u32, folders: &[&Path]) -> bool {
+    let is_below = |path: &Path| folders.iter().any(|folder| path.starts_with(folder));
     let held = || -> Option<bool> {
         let process = procfs::process::Process::new(i32::try_from(pid).ok()?).ok()?;
         let open = process.fd().ok()?.flatten().any(|file| match file.target {
-            procfs::process::FDTarget::Path(path) => path.starts_with(folder),
+            procfs::process::FDTarget::Path(path) => is_below(&path),
             _ => false,
         });
         let mapped = process.maps().ok()?.into_iter().any(|map| match map.pathname {
-            procfs::process::MMapPath::Path(path) => path.starts_with(folder),
+            procfs::process::MMapPath::Path(path) => is_below(&path),
             _ => false,
         });
         Some(open || mapped)
@@ -53,7 +54,7 @@ pub(super) fn holds(pid: u32, folder: &Path) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn holds(_: u32, _: &Path) -> bool {
+pub(super) fn holds(_: u32, _: &[&Path]) -> bool {
     false
 }
 

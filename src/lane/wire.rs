@@ -1,6 +1,6 @@
 //! What a server and its lane say to each other: `MessagePack` in frames with a length before them.
 //!
-//! The server says one [`Setup`], then an [`Request`] for every job; the lane says [`Reply`]s. Numbers arrive as they were sent,
+//! The server says one [`Setup`], then a [`Request`] for every job; the lane says [`Reply`]s. Numbers arrive as they were sent,
 //! which JSON would not promise.
 
 use std::io;
