@@ -7,9 +7,8 @@ use heavylift::{cli, lane};
 use tools::Catalogue;
 
 fn main() -> ExitCode {
-    let command = cli::parse();
-    // Before there are threads: what a lane is shut in holds for those that come after.
-    if lane::child::is_asked() { lane::child::main(&Catalogue::standard()) } else { run(command) }
+    // Before there are threads: what a lane is shut in holds for those that come after. It has no command line to read.
+    if lane::child::is_asked() { lane::child::main(&Catalogue::standard()) } else { run(cli::parse()) }
 }
 
 #[actix_web::main]

@@ -24,7 +24,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(20);
 
 /// Whether this process was started to be a lane: asked before it has threads.
 pub fn is_asked() -> bool {
-    std::env::args().nth(1).is_some_and(|command| command == super::COMMAND)
+    std::env::args().skip(1).eq([super::COMMAND])
 }
 
 /// Runs jobs with the tools of `catalogue` until the server is gone.
